@@ -1,0 +1,78 @@
+/*
+ * resolve - from a mail domain to the addresses of its mail hosts, in the order in which they
+ * are to be tried (RFC 5321 section 5, RFC 7505 for null MX). Used by mailer/connect.c.
+ *
+ * The answers of a name server are foreign bytes, so they are parsed in a child that is forked
+ * before any key is read. It has no descriptor but its socket, cannot be dumped or traced,
+ * gains no privileges, and hands back one struct resolve_result of fixed size, which the parent
+ * checks as if the child had turned against it.
+ */
+#ifndef BLACKPONY_RESOLVE_H
+#define BLACKPONY_RESOLVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include "ownnames.h"
+
+#define RESOLVE_NAME 256     /* a domain name as text: 253 octets at most, and NUL */
+#define RESOLVE_HOSTS 16     /* MX hosts looked at, the most preferred ones */
+#define RESOLVE_ADDRESSES 64 /* addresses in one result */
+#define RESOLVE_PER_HOST 16  /* addresses of one host */
+#define RESOLVE_CHAIN 10     /* CNAMEs followed from one name */
+
+enum resolve_outcome {
+	RESOLVE_FOUND,      /* count >= 1 */
+	RESOLVE_BAD_NAME,   /* no domain name: permanent */
+	RESOLVE_UNKNOWN,    /* the domain does not exist (NXDOMAIN): permanent */
+	RESOLVE_NULL_MX,    /* it says that it takes no mail: permanent */
+	RESOLVE_UNROUTABLE, /* it exists, no host of it has an address that we may use:
+			       permanent */
+	RESOLVE_OURSELVES,  /* its best mail host is this one: permanent */
+	RESOLVE_CNAME_LOOP, /* aliases in a circle, or too many: permanent */
+	RESOLVE_TEMPORARY,  /* no answer or no sane one, and nothing else that could be used */
+	RESOLVE_OUTCOMES
+};
+
+struct resolve_address {
+	char host[RESOLVE_NAME]; /* MX host name, lower case, without a trailing dot */
+	uint16_t preference;
+	bool mx_authentic; /* the answer that named this host had the AD bit, from a name
+			      server that resolv.conf trusts with it ("options trust-ad") */
+	struct sockaddr_storage address; /* AF_INET or AF_INET6; port 0 */
+};
+
+struct resolve_result {
+	enum resolve_outcome outcome;
+	char culprit[RESOLVE_NAME]; /* the name whose look-up decided a bad outcome */
+	uint32_t count;
+	struct resolve_address address[RESOLVE_ADDRESSES]; /* in the order to be tried */
+};
+
+struct resolve_options {
+	int family;                 /* AF_UNSPEC, AF_INET or AF_INET6 */
+	const struct ownnames *own; /* NULL: the MX list is never cut */
+	bool own_addresses; /* cut at our addresses too, not only names: right on port 25 only,
+			       for on another port it is another server that listens there */
+};
+
+struct resolver;
+
+/* Forks the child. NULL with errno. Call it before any key is read. options->own is copied by
+ * the fork and may be freed afterwards. */
+struct resolver *resolve_start(const struct resolve_options *options);
+
+/* Resolves name; mx: look for MX records (else its addresses only, as for "[host]", which are
+ * never cut). A name with a dot in it is taken as absolute; a single label is tried with
+ * resolv.conf's search list first, unless it ends in a dot. deadline: milliseconds of
+ * CLOCK_MONOTONIC. watch_fd: a hang-up there ends the wait (-1: none). False when watch_fd hung
+ * up. True otherwise, with r filled: when the child dies, lies or is late that is
+ * RESOLVE_TEMPORARY, now and in all later calls. */
+bool resolve_ask(struct resolver *resolver, const char *name, bool mx, int64_t deadline,
+    int watch_fd, struct resolve_result *r);
+
+/* Kills the child and waits for its end. NULL is fine. */
+void resolve_stop(struct resolver *resolver);
+
+#endif
