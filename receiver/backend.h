@@ -1,6 +1,7 @@
 /*
- * backend - starts the real SMTP server behind this program (by default `sendmail -bs -Am`) on its end of
- * the TCP pair. Called by the receiver's monitor, once for a plain session and afresh after an upgrade.
+ * backend - starts the real SMTP server behind this program (by default `sendmail -bs -Am`) on
+ * its end of the TCP pair. Called by the receiver's monitor, once for a plain session and
+ * afresh after an upgrade.
  */
 #ifndef RECEIVER_BACKEND_H
 #define RECEIVER_BACKEND_H
@@ -11,8 +12,8 @@
 
 #define BACKEND_WHY_MAX 160
 
-/* What a back end is told about the session beyond the two addresses. sendmail gets it as macros (-M
- * options, put in right after argv[0]); another back end is told nothing.
+/* What a back end is told about the session beyond the two addresses. sendmail gets it as
+ * macros (-M options, put in right after argv[0]); another back end is told nothing.
  *
  *   {daemon_name}  blackpony                               always
  *   {tls_version}  XPONY1 \
@@ -20,7 +21,7 @@
  *   {cipher_bits}  bits    |
  *   {verify}       NO     /  never OK: stock rulesets grant relaying for that
  *   {pony_suite}   suite  \  upgraded sessions: for the administrator's own rulesets
- *   {pony_key}     key    /  (left out when key is NULL)
+ *   {pony_key}     key    /  without its "SHA256:"; left out when key is NULL
  */
 struct backend_about {
 	bool upgraded;
@@ -29,13 +30,14 @@ struct backend_about {
 	const char *key;   /* upgraded: the peer key's fingerprint "SHA256:...", or NULL */
 };
 
-/* Starts argv[0] with argv (NULL-terminated, argv[0] an absolute path) on fd as its standard input and output.
- * It gets /dev/null as standard error, no other descriptor, default signals, no environment but PATH and
- * a clean TZ. fd stays open here: close it at once after the call, or the back end's end is never seen.
- * Returns the process id, once the exec has been seen to succeed; the caller reaps it. -1: nothing runs, and
- * why[0..why_size) says what failed. Waits ten seconds at most. */
-pid_t backend_start(char *const argv[], int fd, const struct backend_about *about, char *why,
-    size_t why_size);
+/* Starts argv[0] with argv (NULL-terminated, argv[0] an absolute path) on fd as its standard
+ * input and output. It gets /dev/null as standard error, no other descriptor, default signals,
+ * no environment but PATH and a clean TZ. fd stays open here: close it at once after the call,
+ * or the back end's end is never seen. Returns the process id, once the exec has been seen to
+ * succeed; the caller reaps it. -1: nothing runs, and why[0..why_size) says what failed. Waits
+ * ten seconds at most. */
+pid_t backend_start(
+    char *const argv[], int fd, const struct backend_about *about, char *why, size_t why_size);
 
 /* Is it sendmail that this argv starts (the file's name begins with "sendmail")? */
 bool backend_is_sendmail(char *const argv[]);
