@@ -1,0 +1,250 @@
+/*
+ * inspect - `blackpony-receiver --check` (inspect.h has the contract). Called by
+ * receiver/main.c.
+ *
+ * Each check is one function that says "ok: ..." or "fault: ...; what to do" and never stops
+ * the others: an administrator wants the whole list at once.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <bsd/string.h>
+
+#include "../lib/key.h"
+#include "backend.h"
+#include "greeting.h"
+#include "inspect.h"
+#include "pair.h"
+
+#define SENDMAIL_CF "/etc/mail/sendmail.cf"
+#define CF_LINE_MAX 2048
+
+struct inspection {
+	const struct inspect_about *about;
+	FILE *out;
+	bool faulty;
+};
+
+static void __attribute__((format(printf, 2, 3)))
+ok(struct inspection *i, const char *format, ...)
+{
+	va_list args;
+
+	fputs("ok: ", i->out);
+	va_start(args, format);
+	vfprintf(i->out, format, args);
+	va_end(args);
+	fputc('\n', i->out);
+}
+
+static void __attribute__((format(printf, 2, 3)))
+fault(struct inspection *i, const char *format, ...)
+{
+	va_list args;
+
+	i->faulty = true;
+	fputs("fault: ", i->out);
+	va_start(args, format);
+	vfprintf(i->out, format, args);
+	va_end(args);
+	fputc('\n', i->out);
+}
+
+static struct sockaddr_storage
+address(int family, const char *text, in_port_t port)
+{
+	struct sockaddr_storage a;
+	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+
+	memset(&a, 0, sizeof(a));
+	if (family == AF_INET6) {
+		inet_pton(AF_INET6, text, &six.sin6_addr);
+		memcpy(&a, &six, sizeof(six));
+	} else {
+		inet_pton(AF_INET, text, &four.sin_addr);
+		memcpy(&a, &four, sizeof(four));
+	}
+	return a;
+}
+
+/* With addresses that no host has (RFC 5737, RFC 3849): only a true namespace can give them. */
+static void
+check_pair(struct inspection *i, const char *name, int family, const char *from, const char *to)
+{
+	struct sockaddr_storage client = address(family, from, 61000);
+	struct sockaddr_storage local = address(family, to, 25);
+	char why[BACKEND_WHY_MAX];
+	int fds[2], s = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (s == -1 && errno == EAFNOSUPPORT) {
+		ok(i, "no %s on this host", name);
+		return;
+	}
+	if (s != -1)
+		close(s);
+	if (pair_make(&client, &local, fds, why, sizeof(why))) {
+		close(fds[PAIR_CLIENT]);
+		close(fds[PAIR_SERVER]);
+		ok(i, "%s connections reach the back end with the client's address", name);
+	} else if (geteuid() != 0) {
+		fault(i, "%s: %s; run as root, from inetd as well", name, why);
+	} else {
+		fault(i,
+		    "%s: %s; every such client gets 421. The service needs CAP_SYS_ADMIN and "
+		    "network namespaces (in a container, allow both)",
+		    name, why);
+	}
+}
+
+static void
+check_key(struct inspection *i)
+{
+	const char *file = i->about->key_file;
+	char why[KEY_REASON_MAX], print[KEY_FINGERPRINT_MAX];
+	struct key *key = NULL;
+
+	switch (key_read(&key, file, why)) {
+	case KEY_OK:
+		key_fingerprint(key_public(key), print);
+		ok(i, "host key %s %s", file, print);
+		break;
+	case KEY_MISSING:
+		fault(i,
+		    "%s: no host key, so each session has a fresh one that nobody can "
+		    "recognise; make one with blackpony-keygen -f %s",
+		    file, file);
+		break;
+	case KEY_REFUSED:
+		fault(i, "%s", why);
+		break;
+	}
+	key_free(key);
+}
+
+static void
+check_backend(struct inspection *i)
+{
+	const char *file = i->about->backend[0];
+	struct stat st;
+
+	if (file[0] != '/')
+		fault(i, "back end %s: no absolute path; give one after --", file);
+	else if (stat(file, &st) == -1)
+		fault(i, "back end %s: %s; install it, or name another one after --", file,
+		    strerror(errno));
+	else if (!S_ISREG(st.st_mode) || access(file, X_OK) == -1)
+		fault(i, "back end %s: cannot be executed; name another one after --", file);
+	else
+		ok(i, "back end %s", file);
+}
+
+/* What matters in a sendmail.cf. */
+struct configuration {
+	bool delay_checks;
+	char trusted_user[64];
+};
+
+static bool
+read_configuration(struct configuration *c, const char *path)
+{
+	static const char trusted[] = "O TrustedUser=";
+	FILE *cf = fopen(path, "re");
+	char line[CF_LINE_MAX];
+
+	memset(c, 0, sizeof(*c));
+	if (cf == NULL)
+		return false;
+	while (fgets(line, sizeof(line), cf) != NULL) {
+		/* Only FEATURE(delay_checks) makes check_rcpt call the client's check. */
+		if (line[0] == 'R' && strstr(line, "$>checkrelay ") != NULL)
+			c->delay_checks = true;
+		if (strncmp(line, trusted, sizeof(trusted) - 1) == 0) {
+			line[strcspn(line, "\r\n")] = '\0';
+			strlcpy(c->trusted_user, line + sizeof(trusted) - 1,
+			    sizeof(c->trusted_user));
+		}
+	}
+	fclose(cf);
+	return true;
+}
+
+/* `sendmail -bs` never calls check_relay, on no kind of connection: without delay_checks
+ * nothing looks at the client's address in the access map or a DNSBL. */
+static void
+check_configuration(struct inspection *i)
+{
+	const char *path = i->about->sendmail_cf != NULL ? i->about->sendmail_cf : SENDMAIL_CF;
+	struct configuration c;
+
+	if (!backend_is_sendmail(i->about->backend))
+		return;
+	if (!read_configuration(&c, path)) {
+		fault(i, "%s: %s; install sendmail-cf and run sendmailconfig", path,
+		    strerror(errno));
+		return;
+	}
+	if (c.delay_checks)
+		ok(i, "%s has delay_checks", path);
+	else
+		fault(i,
+		    "%s: no delay_checks, so the access map and DNSBLs do not see clients; put "
+		    "FEATURE(`delay_checks') into sendmail.mc and make sendmail.cf anew",
+		    path);
+	if (c.trusted_user[0] != '\0' && getpwnam(c.trusted_user) == NULL)
+		fault(i,
+		    "%s: TrustedUser %s does not exist, and sendmail will not start; create "
+		    "the user or change confTRUSTED_USER",
+		    path, c.trusted_user);
+	else
+		ok(i, "TrustedUser %s",
+		    c.trusted_user[0] != '\0' ? c.trusted_user : "not set: root");
+}
+
+static void
+check_name(struct inspection *i)
+{
+	const char *wanted = i->about->name;
+	char name[GREETING_NAME_MAX];
+	bool qualified = greeting_name(name, sizeof(name));
+
+	if (!qualified)
+		fault(i,
+		    "host name %s is not fully qualified, and sendmail may wait a minute for "
+		    "a better one at each start; put the full name first into its line of "
+		    "/etc/hosts",
+		    name);
+	else if (wanted != NULL && !greeting_is_name(wanted))
+		fault(i, "-n %s: no host name", wanted);
+	else if (wanted != NULL && strcasecmp(wanted, name) != 0 &&
+		 backend_is_sendmail(i->about->backend))
+		fault(i,
+		    "-n %s, but sendmail calls itself %s; leave -n out, or define "
+		    "confDOMAIN_NAME in sendmail.mc",
+		    wanted, name);
+	else
+		ok(i, "greets as %s", wanted != NULL ? wanted : name);
+}
+
+int
+inspect_run(const struct inspect_about *about, FILE *out)
+{
+	struct inspection i = {.about = about, .out = out};
+
+	check_pair(&i, "IPv4", AF_INET, "192.0.2.1", "198.51.100.1");
+	check_pair(&i, "IPv6", AF_INET6, "2001:db8::1", "2001:db8::2");
+	check_key(&i);
+	check_backend(&i);
+	check_configuration(&i);
+	check_name(&i);
+	return i.faulty ? EX_CONFIG : EX_OK;
+}
