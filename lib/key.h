@@ -7,8 +7,8 @@
  *   blackpony-host-key 1
  *   x25519 <32 secret octets in unpadded base64> [comment]
  *
- * The secret stays inside struct key, in sodium_malloc memory, and is wiped with it. No reason, log
- * line or comment that leaves this file holds an octet of it. Call sodium_init() first.
+ * The secret stays inside struct key, in sodium_malloc memory, and is wiped with it. No reason,
+ * log line or comment that leaves this file holds an octet of it. Call sodium_init() first.
  */
 #ifndef BLACKPONY_KEY_H
 #define BLACKPONY_KEY_H
@@ -19,10 +19,10 @@
 #include <sys/types.h>
 
 #define KEY_OCTETS 32
-#define KEY_TEXT_MAX 44         /* 32 octets in unpadded base64, NUL included */
-#define KEY_FINGERPRINT_MAX 51  /* "SHA256:", 43 characters, NUL */
-#define KEY_COMMENT_MAX 256     /* NUL included; printable ASCII and spaces */
-#define KEY_REASON_MAX 512      /* a path is cut to fit */
+#define KEY_TEXT_MAX 44        /* 32 octets in unpadded base64, NUL included */
+#define KEY_FINGERPRINT_MAX 51 /* "SHA256:", 43 characters, NUL */
+#define KEY_COMMENT_MAX 256    /* NUL included; printable ASCII and spaces */
+#define KEY_REASON_MAX 512     /* a path is cut to fit */
 
 struct key;
 
@@ -34,8 +34,8 @@ enum key_status {
 
 /* Reads a key file. It must be a regular file (no symbolic link) of root or the effective user,
  * with no permission for group and others but the group's to read (root:blackpony 0640).
- * KEY_OK: *key is the caller's to free. Otherwise *key is NULL and why (KEY_REASON_MAX) holds one
- * line that names the file, the fault and what to do. */
+ * KEY_OK: *key is the caller's to free. Otherwise *key is NULL and why (KEY_REASON_MAX) holds
+ * one line that names the file, the fault and what to do. */
 enum key_status key_read(struct key **key, const char *path, char why[KEY_REASON_MAX]);
 
 /* A random pair. NULL only for lack of memory. */
@@ -48,16 +48,18 @@ const char *key_comment(const struct key *key);   /* "" when there is none */
 /* False, and no change, when the text is too long or not printable ASCII. */
 bool key_set_comment(struct key *key, const char *comment);
 
-/* X25519 of the secret and a point that somebody sent. False when the result is all zero (a point
- * of low order): out is then not to be used. The secret is clamped as RFC 7748 section 5 says. */
+/* X25519 of the secret and a point that somebody sent. False when the result is all zero (a
+ * point of low order): out is then not to be used. The secret is clamped as RFC 7748 section 5
+ * says. */
 bool key_dh(const struct key *key, const uint8_t point[KEY_OCTETS], uint8_t out[KEY_OCTETS]);
 
 /* "SHA256:" and the unpadded base64 of SHA-256 of the public key, as OpenSSH writes them. */
 void key_fingerprint(const uint8_t public[KEY_OCTETS], char text[KEY_FINGERPRINT_MAX]);
 
 /* Writes a new key file and never over an old one: path must not exist, also not as a symbolic
- * link. mode is 0600 or 0640 whatever the umask; group is (gid_t)-1 to leave it. File and directory
- * reach the disk before this returns true. On failure no file stays, and why says why. */
+ * link. mode is 0600 or 0640 whatever the umask; group is (gid_t)-1 to leave it. File and
+ * directory reach the disk before this returns true. On failure no file stays, and why says
+ * why. */
 bool key_write(const struct key *key, const char *path, mode_t mode, gid_t group,
     char why[KEY_REASON_MAX]);
 
