@@ -14,7 +14,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include "destination.h"
-#include "../lib/resolve.h"
+#include "lib/resolve.h"
 
 #define ROUTE_TEXT 512
 

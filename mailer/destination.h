@@ -15,9 +15,10 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#define DESTINATION_MAX 16   /* destinations in one $h */
-#define DESTINATION_NAME 256 /* a domain name as text: 253 octets at most, perhaps a dot, NUL  \
-			      */
+#define DESTINATION_MAX 16 /* destinations in one $h */
+#define DESTINATION_NAME                                                                       \
+	256 /* a domain name as text: 253 octets at most, perhaps a dot, NUL                   \
+	     */
 
 enum destination_kind {
 	DESTINATION_DOMAIN,  /* name, with MX */
