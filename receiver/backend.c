@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <bsd/unistd.h>
-
 #include "backend.h"
 
 #define EXEC_WAIT_MS 10000

@@ -22,8 +22,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <bsd/string.h>
-
 #include "greeting.h"
 
 #define ANSWER_WAIT_MS 5000

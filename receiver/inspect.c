@@ -17,8 +17,6 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include <bsd/string.h>
-
 #include "../lib/key.h"
 #include "backend.h"
 #include "greeting.h"
