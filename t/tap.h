@@ -23,7 +23,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int tap_run, tap_bad, tap_planned;
+static struct {
+	int planned, run, failed;
+} tap;
 
 #define ok(holds, ...) tap_ok((holds), __FILE__, __LINE__, __VA_ARGS__)
 
@@ -32,13 +34,13 @@ tap_ok(bool holds, const char *file, int line, const char *name, ...)
 {
 	va_list args;
 
-	printf("%sok %d - ", holds ? "" : "not ", ++tap_run);
+	printf("%sok %d - ", holds ? "" : "not ", ++tap.run);
 	va_start(args, name);
 	vprintf(name, args);
 	va_end(args);
 	putchar('\n');
 	if (!holds) {
-		tap_bad++;
+		tap.failed++;
 		printf("# failed at %s:%d\n", file, line);
 	}
 	fflush(stdout);
@@ -94,7 +96,7 @@ tap_dump(const char *what, const void *p, size_t n)
 static inline void
 plan(int n)
 {
-	tap_planned = n;
+	tap.planned = n;
 	printf("1..%d\n", n);
 }
 
@@ -122,11 +124,11 @@ tap_skip_all(const char *reason)
 static inline int
 tap_done(void)
 {
-	if (tap_planned == 0)
-		plan(tap_run);
-	if (tap_run != tap_planned)
-		diag("planned %d tests, ran %d", tap_planned, tap_run);
-	return tap_bad == 0 && tap_run > 0 && tap_run == tap_planned ? 0 : 1;
+	if (tap.planned == 0)
+		plan(tap.run);
+	if (tap.run != tap.planned)
+		diag("planned %d tests, ran %d", tap.planned, tap.run);
+	return tap.failed == 0 && tap.run > 0 && tap.run == tap.planned ? 0 : 1;
 }
 
 #endif
