@@ -25,8 +25,8 @@ base64_encode(char *text, const uint8_t *octets, size_t n)
 	sodium_bin2base64(text, base64_chars(n) + 1, octets, n, VARIANT);
 }
 
-/* libsodium 1.0.18 takes octets from 0x80 on for the alphabet's last character (its comparison
- * is of signed characters). Constant-time as the codec itself. */
+/* libsodium 1.0.18 takes every octet from 0x80 on for the alphabet's last character.
+ * Constant-time, as the codec itself is. */
 static bool
 has_high_bit(const char *text, size_t n)
 {
