@@ -17,7 +17,7 @@
 #include <sysexits.h>
 #include <unistd.h>
 
-#include "../lib/key.h"
+#include "lib/key.h"
 #include "backend.h"
 #include "greeting.h"
 #include "inspect.h"

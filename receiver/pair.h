@@ -30,11 +30,10 @@ bool pair_normalise(struct sockaddr_storage *address);
  * blocking, close-on-exec, TCP_NODELAY, and getpeername() and getsockname() on both have been
  * compared with the addresses asked for. False: nothing is open, and why[0..why_size) says what
  * failed, in printable ASCII; the caller must turn the client away (421) and must not try
- * anything less. Link-local
- * IPv6 addresses are refused: their scope is a device that a private namespace does not have.
- * Waits two seconds at most. Needs CAP_SYS_ADMIN. The calling process must have
- * one thread only; it is back in its own network namespace on return, and a way back that fails
- * aborts. */
+ * anything less. Link-local IPv6 addresses are refused: their scope is a device that a private
+ * namespace does not have. Waits two seconds at most. Needs CAP_SYS_ADMIN. The calling process
+ * must have one thread only; it is back in its own network namespace on return, and a way back
+ * that fails aborts. */
 bool pair_make(const struct sockaddr_storage *client, const struct sockaddr_storage *local,
     int fds[2], char *why, size_t why_size);
 
