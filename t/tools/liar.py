@@ -1,0 +1,290 @@
+"""liar.py ADDRESS - a name server that lies, fails and babbles on ADDRESS, port 53, UDP and TCP.
+
+Called by t/14-resolve.sh. The first label of a name in liar.test. says what is wrong with it; the
+functions below say how. Everything else that it knows is in hosts().
+"""
+import os
+import select
+import socket
+import struct
+import sys
+
+A, NS, CNAME, SOA, MX, AAAA = 1, 2, 5, 6, 15, 28
+NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
+QR, AA, TC, RD, RA, AD = 0x8000, 0x400, 0x200, 0x100, 0x80, 0x20
+
+
+def wire(name):
+    labels = [label for label in name.rstrip(".").split(".") if label]
+    return b"".join(bytes([len(label)]) + label.encode("latin-1") for label in labels) + b"\0"
+
+
+def rr(name, kind, data, length=None):
+    return wire(name) + struct.pack("!HHIH", kind, 1, 60, len(data) if length is None else length) + data
+
+
+def mx(owner, preference, host):
+    return rr(owner, MX, struct.pack("!H", preference) + wire(host))
+
+
+def a(owner, address):
+    return rr(owner, A, socket.inet_aton(address))
+
+
+def aaaa(owner, address):
+    return rr(owner, AAAA, socket.inet_pton(socket.AF_INET6, address))
+
+
+class Answer:
+    def __init__(self, query):
+        self.id, flags = struct.unpack("!HH", query[:4])
+        self.flags = QR | AA | RA | (flags & RD)
+        self.asks_ad = bool(flags & AD)
+        labels, at = [], 12
+        while query[at]:
+            labels.append(query[at + 1:at + 1 + query[at]].decode("latin-1"))
+            at += 1 + query[at]
+        self.name = ".".join(labels).lower()
+        self.kind = struct.unpack("!H", query[at + 1:at + 3])[0]
+        self.question = query[12:at + 5]
+        self.rcode = NOERROR
+        self.records = []
+        self.count = None
+        self.raw = None
+        self.silent = False
+        self.udp_truncated = False
+
+    def packet(self):
+        if self.raw is not None:
+            return self.raw
+        count = len(self.records) if self.count is None else self.count
+        return (struct.pack("!HHHHHH", self.id, self.flags | self.rcode, 1, count, 0, 0)
+                + self.question + b"".join(self.records))
+
+
+def hosts(x):
+    """mx<N>.liar.test is 192.0.2.N and, when N is odd, 2001:db8::N."""
+    n = int(x.name.split(".")[0][2:])
+    if x.kind == A:
+        x.records = [a(x.name, f"192.0.2.{n}")]
+    elif x.kind == AAAA and n % 2:
+        x.records = [aaaa(x.name, f"2001:db8::{n}")]
+
+
+def cname_loop(x):
+    """All of a circle of three in one answer."""
+    ring = [x.name, "two.liar.test", "three.liar.test", x.name]
+    x.records = [rr(ring[i], CNAME, wire(ring[i + 1])) for i in range(3)]
+
+
+def chain(x):
+    """One more alias at each question, without end; chain-stop-N stops after N."""
+    parts = x.name.split(".")[0].split("-")
+    n = int(parts[-1])
+    if parts[1] == "stop" and n == 0:
+        if x.kind == MX:
+            x.records = [mx(x.name, 10, "mx1.liar.test")]
+    else:
+        step = n - 1 if parts[1] == "stop" else n + 1
+        target = "-".join(parts[:-1] + [str(step)]) + ".liar.test"
+        x.records = [rr(x.name, CNAME, wire(target))]
+
+
+def hundred(x, preference=lambda i: i, count=100):
+    if x.kind == MX:
+        x.records = [mx(x.name, preference(i), f"mx{i % 250}.liar.test") for i in range(count, 0, -1)]
+        x.udp_truncated = True
+
+
+def strangers(x):
+    """Records of others around, or instead of, those that were asked for."""
+    if x.kind == MX:
+        x.records = [mx("other.test", 1, "mx66.liar.test")]
+        if x.name.startswith("strangers"):
+            x.records += [mx(x.name, 10, "mx2.liar.test"), a("mx2.liar.test", "192.0.2.66"),
+                          rr("other.test", CNAME, wire("mx66.liar.test"))]
+
+
+def badnames(x):
+    if x.kind == MX:
+        x.records = [mx(x.name, 1, "mx\n250 ok.liar.test"), mx(x.name, 2, "%n%s.liar.test"),
+                     mx(x.name, 3, "a" * 63 + "." + "b" * 63 + "." + "c" * 63 + "." + "\xff" * 60),
+                     mx(x.name, 4, ""), mx(x.name, 5, "mx2.liar.test")]
+
+
+def badlengths(x):
+    """Lengths that do not fit what they measure, beside one good record."""
+    if x.kind == MX:
+        x.records = [rr(x.name, MX, b"\0"), rr(x.name, MX, b"\0\1" + wire("mx66.liar.test") + b"xx"),
+                     mx(x.name, 10, "badaddress.liar.test")]
+    elif x.kind == A:
+        x.records = [rr(x.name, A, b"\x7f\0\1"), rr(x.name, A, b"\xc0\0\2\x42\0"), a(x.name, "192.0.2.7")]
+    elif x.kind == AAAA:
+        x.records = [rr(x.name, AAAA, b"\x7f\0\0\1"), rr(x.name, AAAA, b"")]
+
+
+def pointer(x):
+    """A compressed name that points to itself."""
+    at = 12 + len(x.question) + len(wire(x.name)) + 10 + 2
+    x.records = [rr(x.name, MX, struct.pack("!HH", 10, 0xC000 | at))]
+
+
+def overrun(x):
+    """A record that claims more octets than the message has."""
+    x.records = [rr(x.name, MX, b"\0\1\0", 9000)]
+
+
+def countlie(x):
+    x.records = [mx(x.name, 10, "mx2.liar.test")]
+    x.count = 60000
+
+
+def wrongid(x):
+    x.records = [mx(x.name, 10, "mx66.liar.test")]
+    x.id ^= 0x5555
+
+
+def wrongquestion(x):
+    x.records = [mx(x.name, 10, "mx66.liar.test")]
+    x.question = wire("other.test") + x.question[-4:]
+
+
+def babble(x):
+    x.raw = struct.pack("!HHHHHH", x.id, x.flags, 1, 7, 7, 7) + x.question + os.urandom(400)
+
+
+def stump(x):
+    x.raw = struct.pack("!HH", x.id, x.flags)
+
+
+def lame(x):
+    x.flags &= ~(AA | RA)
+    x.raw = (struct.pack("!HHHHHH", x.id, x.flags, 1, 0, 1, 0) + x.question
+             + rr("test", NS, wire("ns.elsewhere.test")))
+
+
+def signed(x):
+    if x.asks_ad or x.name.startswith("pushy"):
+        x.flags |= AD
+    if x.kind == MX:
+        x.records = [mx(x.name, 10, "mx2.liar.test")]
+
+
+def mapped(x):
+    if x.kind == MX:
+        x.records = [mx(x.name, 10, x.name)]
+    elif x.kind == AAAA:
+        x.records = [aaaa(x.name, "::ffff:192.0.2.66"), aaaa(x.name, "2001:db8::66")]
+
+
+def crowd(x):
+    if x.kind == MX:
+        x.records = [mx(x.name, 10, x.name)]
+    elif x.kind == A:
+        x.records = [a(x.name, f"198.51.100.{i}") for i in range(200)]
+
+
+def mixed(x):
+    """mixed-A-B: MX 10 A.liar.test, MX 20 B.liar.test."""
+    if x.kind == MX:
+        for i, host in enumerate(x.name.split(".")[0].split("-")[1:], 1):
+            x.records.append(mx(x.name, 10 * i, f"{host}.liar.test"))
+
+
+def half(x):
+    """An address in one family, a failure in the other: a common broken load balancer."""
+    if x.kind == MX:
+        x.records = [mx(x.name, 10, x.name)]
+    elif x.kind == A:
+        x.records = [a(x.name, "192.0.2.9")]
+    else:
+        x.rcode = SERVFAIL
+
+
+def unreachable_tcp(x):
+    x.udp_truncated = True
+    x.silent = "tcp"
+
+
+def dangling(x):
+    x.records = [rr(x.name, CNAME, wire("gone.liar.test"))]
+    x.rcode = NXDOMAIN
+
+
+def rcode(code):
+    def set_rcode(x):
+        x.rcode = code
+    return set_rcode
+
+
+def silent(x):
+    x.silent = True
+
+
+BEHAVIOUR = {
+    "gone": rcode(NXDOMAIN), "servfail": rcode(SERVFAIL), "refused": rcode(REFUSED), "silent": silent,
+    "empty": rcode(NOERROR), "loop": cname_loop, "two": cname_loop, "hundred": hundred,
+    "equal": lambda x: hundred(x, lambda i: 5), "thousands": lambda x: hundred(x, lambda i: i % 7, 1200),
+    "strangers": strangers, "onlystrangers": strangers, "badnames": badnames, "badlengths": badlengths,
+    "badaddress": badlengths, "pointer": pointer, "overrun": overrun, "countlie": countlie,
+    "wrongid": wrongid, "wrongquestion": wrongquestion, "babble": babble, "stump": stump, "lame": lame,
+    "signed": signed, "pushy": signed, "mapped": mapped, "crowd": crowd, "half": half,
+    "truncated": unreachable_tcp, "dangling": dangling,
+}
+
+
+def answer(query, tcp):
+    x = Answer(query)
+    first = x.name.split(".")[0]
+    if not x.name.endswith("liar.test"):
+        x.rcode = REFUSED
+    elif first[:2] == "mx" and first[2:].isdigit():
+        hosts(x)
+    elif first.startswith("chain-"):
+        chain(x)
+    elif first.startswith("mixed-"):
+        mixed(x)
+    elif first in BEHAVIOUR:
+        BEHAVIOUR[first](x)
+    else:
+        x.rcode = NXDOMAIN
+    if x.silent is True or (tcp and x.silent == "tcp"):
+        return None
+    if x.udp_truncated and not tcp:
+        x.records, x.flags = [], x.flags | TC
+    return x.packet()
+
+
+def serve_tcp(listener):
+    connection, _ = listener.accept()
+    with connection:
+        connection.settimeout(2)
+        try:
+            size = connection.recv(2, socket.MSG_WAITALL)
+            query = connection.recv(struct.unpack("!H", size)[0], socket.MSG_WAITALL)
+            reply = answer(query, True)
+            if reply is not None:
+                connection.sendall(struct.pack("!H", len(reply)) + reply)
+        except (OSError, struct.error):
+            pass
+
+
+def main():
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.bind((sys.argv[1], 53))
+    tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    tcp.bind((sys.argv[1], 53))
+    tcp.listen(8)
+    while True:
+        for ready in select.select([udp, tcp], [], [])[0]:
+            if ready is tcp:
+                serve_tcp(tcp)
+                continue
+            query, peer = udp.recvfrom(4096)
+            reply = answer(query, False)
+            if reply is not None:
+                udp.sendto(reply, peer)
+
+
+main()
