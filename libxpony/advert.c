@@ -103,7 +103,7 @@ advert_make(struct advert *a, const uint8_t e[NOISE_KEY], const struct suite_lis
 void
 advert_make_rot(struct advert *a, int rot)
 {
-	char name[sizeof "ROT25"];
+	char name[16];
 
 	if (rot < 1 || rot > 25)
 		abort();

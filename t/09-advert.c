@@ -93,7 +93,7 @@ static void
 test_keyword(void)
 {
 	static const char *const none[] = {"", "X", "XPONY", "XPONY ", "XPONY 2 a b",
-	    "XPONYX 1 a b", "SIZE 1000", "PIPELINING", " " OFFER, "XPONY 11", "XPONY 1\t" E43};
+	    "XPONYX 1 a b", "SIZE 1000", "PIPELINING", " " OFFER, "XPONY 11", "XPONY 1\tx y"};
 	static const char *const bad[] = {"XPONY 1", "XPONY 1 ", "XPONY 1 " E43, OFFER " ",
 	    OFFER " more", OFFER ",", "XPONY 1 " E43 " ," SUITE, "XPONY 1 " E43 " a,,b",
 	    "XPONY 1 " E43 " A", "XPONY 1 " E43 " a_b", "XPONY 1 " E43 " a\tb",

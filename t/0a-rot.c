@@ -9,7 +9,7 @@ test_names(void)
 	    "ROT01", "rot13", "ROT1x", "ROTx", "ROT-1", "ROT 1", "ROT130", "XROT13", "ROT13 "};
 
 	for (int by = 1; by <= 25; by++) {
-		char name[8];
+		char name[16];
 		snprintf(name, sizeof name, "ROT%d", by);
 		is_int(rot_parse(name, strlen(name)), by, "%s", name);
 	}
