@@ -47,7 +47,9 @@ surroundings() {
 		"PATH=/usr/sbin:/usr/bin:/sbin:/bin TZ=Europe/Berlin " "its environment is PATH and TZ"
 	unlike "$(zone=../../tmp/x given /usr/bin/env)" TZ "a TZ that is a path is dropped"
 	unlike "$(zone=:/tmp/x given /usr/bin/env)" TZ "a TZ that is a file is dropped"
-	said=$(given /bin/grep -E '^(Sig(Blk|Ign)|NoNewPrivs)' /proc/self/status | tr '\t\n' '  ')
+	# 32 and 33, which no program can set, are ignored below a make that starts by posix_spawn().
+	said=$(given /bin/grep -E '^(Sig(Blk|Ign)|NoNewPrivs)' /proc/self/status |
+		sed 's/^\(SigIgn:.*\)0000000180000000$/\10000000000000000/' | tr '\t\n' '  ')
 	is "$said" "SigBlk: 0000000000000000 SigIgn: 0000000000000000 NoNewPrivs: 0 " \
 		"no signal is blocked or ignored, and set-group-id works"
 	like "$(given /bin/nonesuch)" '/bin/nonesuch: exec: No such file' "a missing back end is told"
