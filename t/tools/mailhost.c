@@ -1,0 +1,241 @@
+/*
+ * mailhost: one host of the test world.  Called by t/lib/world.sh.
+ *
+ *	mailhost FQDN DIR [BIND ...]
+ *
+ * Makes a process in network, UTS, mount, PID and IPC namespaces of its own, whose root is the
+ * machine's root seen through an overlay: whatever the host writes stays in a tmpfs of its own.
+ * Each BIND directory is the machine's, live, at its own path.  Prints the host's process id,
+ * which is all that nsenter(1) needs, and then is that host's init and syslog: it collects
+ * orphans and appends what arrives at /dev/log to /var/log/mail.log.
+ *
+ * The host ends when its init ends, and init ends when the shell that started it ends, however
+ * that came about.  The kernel then takes the processes, mounts and interfaces with it.
+ */
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void
+mnt(const char *from, const char *to, const char *type, unsigned long flags, const char *data)
+{
+	if (mount(from, to, type, flags, data) != 0)
+		err(3, "mount %s on %s", from, to);
+}
+
+static void
+dir(const char *path, mode_t mode)
+{
+	if ((mkdir(path, mode) != 0 && errno != EEXIST) || chmod(path, mode) != 0)
+		err(3, "mkdir %s", path);
+}
+
+static void
+device(const char *path, unsigned int major, unsigned int minor)
+{
+	if (mknod(path, S_IFCHR | 0666, makedev(major, minor)) != 0)
+		err(3, "mknod %s", path);
+}
+
+/* Makes path, which starts with a slash, below the current directory, and binds it there. */
+static void
+bind_directory(const char *path)
+{
+	char below[4096];
+	int n = snprintf(below, sizeof below, ".%s", path);
+
+	if (path[0] != '/' || n < 0 || (size_t)n >= sizeof below)
+		errx(3, "cannot bind %s", path);
+	for (char *p = below + 2; (p = strchr(p, '/')) != NULL; *p++ = '/') {
+		*p = '\0';
+		if (mkdir(below, 0755) != 0 && errno != EEXIST)
+			err(3, "mkdir %s", below);
+	}
+	if (mkdir(below, 0755) != 0 && errno != EEXIST)
+		err(3, "mkdir %s", below);
+	mnt(path, below, NULL, MS_BIND | MS_REC, NULL);
+}
+
+/* The overlay hides no directory of the machine but these, which every host starts empty. */
+static void
+empty_directories(void)
+{
+	static const struct {
+		const char *path;
+		mode_t mode;
+	} empty[] = {
+	    {"./etc/mail", 0755},
+	    {"./var/mail", 03777},
+	    {"./var/spool", 0755},
+	    {"./var/log", 0755},
+	    {"./run", 0755},
+	    {"./tmp", 01777},
+	    {"./home", 0755},
+	};
+
+	for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+		dir(empty[i].path, empty[i].mode);
+		mnt("tmpfs", empty[i].path, "tmpfs", 0, NULL);
+		dir(empty[i].path, empty[i].mode);
+	}
+}
+
+static void
+make_devices(void)
+{
+	mnt("tmpfs", "./dev", "tmpfs", MS_NOEXEC, "mode=755");
+	umask(0);
+	device("./dev/null", 1, 3);
+	device("./dev/zero", 1, 5);
+	device("./dev/full", 1, 7);
+	device("./dev/random", 1, 8);
+	device("./dev/urandom", 1, 9);
+	device("./dev/tty", 5, 0);
+	umask(022);
+	dir("./dev/shm", 01777);
+	if (symlink("/proc/self/fd", "./dev/fd") != 0)
+		err(3, "symlink /dev/fd");
+}
+
+/*
+ * sendmail queues instead of delivering, and refuses connections, when the machine is busy.
+ * These hosts are idle, whatever else the machine does; a test may write another load there.
+ */
+static void
+pretend_idle(void)
+{
+	static const char idle[] = "0.00 0.00 0.00 1/1 1\n";
+	int fd = open("./run/loadavg", O_WRONLY | O_CREAT, 0644);
+
+	if (fd < 0 || write(fd, idle, sizeof idle - 1) < 0)
+		err(3, "/run/loadavg");
+	close(fd);
+	mnt("./run/loadavg", "./proc/loadavg", NULL, MS_BIND, NULL);
+}
+
+static void
+make_root(const char *where, char **binds)
+{
+	mnt("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+	mnt("tmpfs", where, "tmpfs", 0, "mode=755");
+	if (chdir(where) != 0)
+		err(3, "%s", where);
+	dir("upper", 0755);
+	dir("work", 0755);
+	dir("root", 0755);
+	mnt("overlay", "root", "overlay", 0, "lowerdir=/,upperdir=upper,workdir=work");
+	if (chdir("root") != 0)
+		err(3, "%s/root", where);
+	empty_directories();
+	for (; *binds != NULL; binds++)
+		bind_directory(*binds);
+	mnt("proc", "./proc", "proc", 0, NULL);
+	mnt("sysfs", "./sys", "sysfs", MS_RDONLY, NULL);
+	make_devices();
+	pretend_idle();
+	if (syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 ||
+	    chdir("/") != 0)
+		err(3, "pivot_root");
+}
+
+static int
+listen_for_log(void)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof sa) != 0 ||
+	    chmod("/dev/log", 0666) != 0)
+		err(3, "/dev/log");
+	return fd;
+}
+
+/* Each datagram is "<priority>Mmm dd hh:mm:ss tag[pid]: text"; a line in the file is one write.
+ */
+static void
+serve_log(int fd)
+{
+	int out = open("/var/log/mail.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	char line[8192];
+	ssize_t n;
+
+	if (out < 0)
+		err(3, "/var/log/mail.log");
+	while ((n = recv(fd, line, sizeof line - 1, 0)) >= 0 || errno == EINTR) {
+		char *text;
+
+		while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\0'))
+			n--;
+		if (n <= 0)
+			continue;
+		line[n++] = '\n';
+		text = line[0] == '<' ? memchr(line, '>', (size_t)n) : NULL;
+		text = text != NULL ? text + 1 : line;
+		if (write(out, text, (size_t)(line + n - text)) < 0)
+			err(3, "/var/log/mail.log");
+	}
+	err(3, "/dev/log");
+}
+
+static void
+be_init(const char *fqdn, const char *where, char **binds, int ready)
+{
+	int log;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+		err(3, "prctl");
+	if (sethostname(fqdn, strlen(fqdn)) != 0)
+		err(3, "sethostname %s", fqdn);
+	make_root(where, binds);
+	signal(SIGCHLD, SIG_IGN); /* orphans collect themselves */
+	log = listen_for_log();
+	if (write(ready, "", 1) != 1)
+		err(3, "ready");
+	close(ready);
+	serve_log(log);
+}
+
+int
+main(int argc, char *argv[])
+{
+	const int all = CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC;
+	pid_t parent = getppid(), pid;
+	int ready[2], status;
+	char byte;
+
+	if (argc < 3)
+		errx(2, "usage: mailhost FQDN DIR [BIND ...]");
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+		err(3, "prctl");
+	if (pipe2(ready, O_CLOEXEC) != 0 || unshare(all) != 0)
+		err(3, "unshare");
+	if ((pid = fork()) < 0)
+		err(3, "fork");
+	if (pid == 0) {
+		close(ready[0]);
+		be_init(argv[1], argv[2], argv + 3, ready[1]);
+	}
+	close(ready[1]);
+	if (read(ready[0], &byte, 1) == 1) {
+		printf("%ld\n", (long)pid);
+		fflush(stdout);
+		fclose(stdout);
+	}
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+}
