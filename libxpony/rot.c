@@ -24,7 +24,7 @@ rot_parse(const char *name, size_t n)
 	size_t i = sizeof prefix - 1;
 	int by = 0;
 
-	if (n <= i || n > i + 2 || memcmp(name, prefix, i) != 0 || name[i] == '0')
+	if (n <= i || n > i + 2 || strncmp(name, prefix, i) != 0 || name[i] == '0')
 		return 0;
 	for (; i < n; i++) {
 		if (name[i] < '0' || name[i] > '9')
