@@ -42,8 +42,7 @@ dns_open(struct dns *dns)
 	memset(&dns->state, 0, sizeof dns->state);
 	if (res_ninit(&dns->state) != 0)
 		return false;
-	/* The AD bit is believed only where resolv.conf says "trust-ad": libresolv clears it
-	 * else. */
+	/* AD is believed where resolv.conf says "trust-ad"; libresolv clears it elsewhere. */
 	dns->state.options |= RES_USE_EDNS0;
 	return true;
 }

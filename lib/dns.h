@@ -24,8 +24,7 @@ enum dns_status {
 	DNS_NONE,      /* the name exists, without records of this type */
 	DNS_UNKNOWN,   /* the name does not exist */
 	DNS_LOOP,      /* its CNAMEs go in a circle, or are more than DNS_CHAIN */
-	DNS_TEMPORARY, /* no answer in time, a server's failure, an answer that makes no sense
-			*/
+	DNS_TEMPORARY, /* no answer in time, a failure, an answer that makes no sense */
 };
 
 struct dns_record {

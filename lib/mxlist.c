@@ -68,15 +68,13 @@ find_hosts(struct mxlist *list, const char *name)
 	case DNS_TEMPORARY:
 		return RESOLVE_TEMPORARY;
 	case DNS_NONE:
-		/* The domain itself is its mail host, with preference 0 (RFC 5321 section 5.1).
-		 */
+		/* The domain is its own mail host, of preference 0 (RFC 5321 section 5.1). */
 		add_host(list, name, 0);
 		return RESOLVE_FOUND;
 	case DNS_FOUND:
 		break;
 	}
-	/* A single MX that is the root (RFC 7505 section 3); among others it is only a fault.
-	 */
+	/* The root as the only MX (RFC 7505 section 3); among others it is but a fault. */
 	if (answer->count == 1 && answer->record[0].name[0] == '\0')
 		return RESOLVE_NULL_MX;
 	for (size_t i = 0; i < answer->count; i++)
@@ -107,8 +105,7 @@ find_family(struct mxlist *list, const char *name, int family, struct sockaddr_s
 		const struct sockaddr_storage *found = &answer->record[pick].address;
 		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)found;
 
-		/* An IPv4-mapped address is IPv4 in disguise: it has no place in an AAAA
-		 * record. */
+		/* IPv4 in disguise has no place in an AAAA record. */
 		if (family == AF_INET || !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
 			address[n++] = *found;
 		answer->record[pick] = answer->record[--answer->count];

@@ -20,7 +20,6 @@
 #define RESOLVE_HOSTS 16     /* MX hosts looked at, the most preferred ones */
 #define RESOLVE_ADDRESSES 64 /* addresses in one result */
 #define RESOLVE_PER_HOST 16  /* addresses of one host */
-#define RESOLVE_CHAIN 10     /* CNAMEs followed from one name */
 
 enum resolve_outcome {
 	RESOLVE_FOUND,      /* count >= 1 */

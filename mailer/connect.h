@@ -33,8 +33,7 @@ struct hop {
 	int fd;
 	char host[RESOLVE_NAME]; /* MX host name; for an address "[192.0.2.1]" as given */
 	char address[INET6_ADDRSTRLEN]; /* its address as text, without brackets */
-	char domain[DESTINATION_NAME];  /* the destination that led here, without a trailing dot
-					 */
+	char domain[DESTINATION_NAME];  /* the destination that led here, without a last dot */
 	uint16_t port;
 	bool mx_authentic; /* see resolve.h; true where no DNS answer chose the host */
 };

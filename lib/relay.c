@@ -1,0 +1,307 @@
+/*
+ * relay - see relay.h.
+ *
+ * Four descriptors, a bounded queue each way: POLLIN is asked for only with room, POLLOUT only
+ * with data, so a side that does not read stops the side that writes.
+ */
+#include "relay.h"
+#include "clock.h"
+#include "request.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { NEAR_IN, NEAR_OUT, FAR, MONITOR, FDS };
+
+enum {
+	ALARM_GRACE = 120, /* seconds after a deadline that only a stuck process misses */
+	LINGER_MS =
+	    2000, /* for a peer to read our last reply before a reset could destroy it */
+	LINGER_OCTETS = 262144,
+};
+
+struct turn {
+	struct relay *r;
+	struct session *s;
+	uint64_t progress;
+	int64_t deadline;
+	const char *phase;
+	bool near_eof, far_eof;
+	bool near_shut;
+	bool told; /* the monitor has the report */
+};
+
+static void
+close_fd(int *fd)
+{
+	if (*fd >= 0)
+		(void)close(*fd);
+	*fd = -1;
+}
+
+static void
+close_near(struct relay *r)
+{
+	if (r->near_out != r->near_in)
+		close_fd(&r->near_out);
+	r->near_out = -1;
+	close_fd(&r->near_in);
+}
+
+static void
+set_nonblocking(int fd)
+{
+	int flags;
+
+	if (fd >= 0 && (flags = fcntl(fd, F_GETFL)) >= 0)
+		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+static void
+fill(struct turn *t, enum session_side side, int fd)
+{
+	bool *eof = side == SESSION_FAR ? &t->far_eof : &t->near_eof;
+	uint8_t *room;
+	ssize_t got;
+	size_t n;
+
+	if ((room = session_reserve(t->s, side, &n)) == NULL || n == 0)
+		return;
+	got = read(fd, room, n);
+	if (got > 0) {
+		session_commit(t->s, side, (size_t)got);
+	} else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+		*eof = true;
+		session_eof(t->s, side);
+	}
+}
+
+/* What cannot be written any more is dropped: the reading half tells the session of the end. */
+static void
+drain(struct turn *t, enum session_side side, int fd)
+{
+	const uint8_t *p;
+	ssize_t put;
+	size_t n;
+
+	p = session_output(t->s, side, &n);
+	if (n == 0)
+		return;
+	put = fd < 0 ? (ssize_t)n : write(fd, p, n);
+	if (put > 0)
+		session_written(t->s, side, (size_t)put);
+	else if (put < 0 && errno != EAGAIN && errno != EINTR)
+		session_written(t->s, side, n);
+}
+
+/* The session wants another near or far side: the old one gets what is still queued, then the
+ * end. */
+static void
+drop_side(struct turn *t, const struct session_request *q)
+{
+	if (q->kind == SESSION_ASK_BACKEND && t->r->near_in >= 0) {
+		drain(t, SESSION_NEAR, t->r->near_out);
+		close_near(t->r);
+	} else if (q->kind == SESSION_ASK_HOP) {
+		close_fd(&t->r->far);
+	}
+}
+
+static void
+ask(struct turn *t)
+{
+	const struct session_request *q;
+
+	while ((q = session_request(t->s)) != NULL) {
+		drop_side(t, q);
+		if (q->kind == SESSION_TELL_DONE)
+			t->told = true;
+		if (t->r->monitor < 0 || !request_send(t->r->monitor, q))
+			session_fail(t->s, ERR_RESOURCE);
+	}
+}
+
+static void
+take_fd(struct turn *t, const struct session_answer *a, int fd)
+{
+	set_nonblocking(fd);
+	if (a->kind == SESSION_ASK_BACKEND && a->granted) {
+		close_near(t->r);
+		t->r->near_in = t->r->near_out = fd;
+		t->near_eof = t->near_shut = false;
+	} else if (a->kind == SESSION_ASK_HOP && a->granted) {
+		close_fd(&t->r->far);
+		t->r->far = fd;
+		t->far_eof = false;
+	} else if (fd >= 0) {
+		(void)close(fd);
+	}
+}
+
+static void
+hear_monitor(struct turn *t)
+{
+	struct session_answer a;
+	int fd;
+
+	if (request_answered(t->r->monitor, &a, &fd) != REQUEST_OK) {
+		/* After the report the monitor leaves first, so that the MTA need not wait. */
+		close_fd(&t->r->monitor);
+		if (!t->told)
+			session_fail(t->s, ERR_RESOURCE);
+		return;
+	}
+	take_fd(t, &a, fd);
+	session_answer(t->s, &a);
+}
+
+static void
+shut_sides(struct turn *t)
+{
+	if (!t->near_shut && session_shut(t->s, SESSION_NEAR)) {
+		t->near_shut = true;
+		if (t->r->near_in == t->r->near_out && t->r->near_in >= 0)
+			(void)shutdown(t->r->near_out, SHUT_WR);
+		else
+			close_near(t->r);
+	}
+	if (session_shut(t->s, SESSION_FAR) && t->r->far >= 0)
+		(void)shutdown(t->r->far, SHUT_WR);
+}
+
+static void
+watch_clock(struct turn *t)
+{
+	uint64_t progress = session_progress(t->s);
+	const char *phase = session_phase(t->s);
+	unsigned seconds = session_timeout(t->s);
+
+	if (t->deadline == 0 || progress != t->progress || phase != t->phase) {
+		t->progress = progress;
+		t->deadline = clock_ms() + (int64_t)seconds * 1000;
+	}
+	if (phase != t->phase) {
+		t->phase = phase;
+		setproctitle("%s", phase);
+		(void)alarm(seconds + ALARM_GRACE);
+	}
+}
+
+static void
+poll_set(struct turn *t, struct pollfd p[FDS])
+{
+	const struct relay *r = t->r;
+	size_t n;
+	int i;
+
+	memset(p, 0, FDS * sizeof(*p));
+	p[NEAR_IN].fd = r->near_in;
+	p[NEAR_OUT].fd = r->near_out;
+	p[FAR].fd = r->far;
+	p[MONITOR].fd = r->monitor;
+	p[MONITOR].events = POLLIN;
+	if (!t->near_eof && session_reserve(t->s, SESSION_NEAR, &n) != NULL && n > 0)
+		p[NEAR_IN].events = POLLIN;
+	if (!t->far_eof && session_reserve(t->s, SESSION_FAR, &n) != NULL && n > 0)
+		p[FAR].events = POLLIN;
+	(void)session_output(t->s, SESSION_NEAR, &n);
+	if (n > 0)
+		p[NEAR_OUT].events = POLLOUT;
+	(void)session_output(t->s, SESSION_FAR, &n);
+	if (n > 0)
+		p[FAR].events |= POLLOUT;
+	for (i = 0; i < FDS; i++)
+		if (p[i].events == 0)
+			p[i].fd = -1; /* else a hang-up nobody reads would spin the loop */
+}
+
+static void
+wait_and_move(struct turn *t)
+{
+	struct pollfd p[FDS];
+	int64_t left = t->deadline - clock_ms();
+	int ready;
+
+	poll_set(t, p);
+	ready = poll(p, FDS, left < 0 ? 0 : (int)left);
+	if (ready == 0) {
+		t->deadline = 0;
+		session_fail(t->s, ERR_TIMEOUT);
+		return;
+	}
+	if (ready < 0)
+		return;
+	if (p[MONITOR].fd >= 0 && p[MONITOR].revents != 0) {
+		hear_monitor(t);
+		return; /* a descriptor may be another one now */
+	}
+	if (p[FAR].fd >= 0 && (p[FAR].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+		fill(t, SESSION_FAR, t->r->far);
+	if (p[NEAR_IN].fd >= 0 && (p[NEAR_IN].revents & (POLLIN | POLLHUP | POLLERR)) != 0)
+		fill(t, SESSION_NEAR, t->r->near_in);
+}
+
+/* Lets the peer read what we said last: closing with unread octets would reset the connection.
+ */
+static void
+linger(int fd)
+{
+	int64_t end = clock_ms() + LINGER_MS, left;
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	size_t taken = 0;
+	char waste[4096];
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	(void)shutdown(fd, SHUT_WR);
+	while ((left = end - clock_ms()) > 0 && taken < LINGER_OCTETS &&
+	       poll(&p, 1, (int)left) > 0) {
+		if ((n = read(fd, waste, sizeof(waste))) <= 0)
+			return;
+		taken += (size_t)n;
+	}
+}
+
+static void
+tell_report(struct turn *t)
+{
+	struct session_request q;
+
+	if (t->told || t->r->monitor < 0)
+		return;
+	memset(&q, 0, sizeof(q));
+	q.kind = SESSION_TELL_DONE;
+	q.report = *session_report(t->s);
+	(void)request_send(t->r->monitor, &q);
+}
+
+void
+relay_run(struct relay *r, struct session *s)
+{
+	struct turn t = {.r = r, .s = s};
+
+	set_nonblocking(r->near_in);
+	set_nonblocking(r->near_out);
+	set_nonblocking(r->far);
+	for (;;) {
+		session_run(s);
+		drain(&t, SESSION_FAR, r->far);
+		drain(&t, SESSION_NEAR, r->near_out);
+		ask(&t);
+		shut_sides(&t);
+		if (session_is_over(s))
+			break;
+		watch_clock(&t);
+		wait_and_move(&t);
+	}
+	tell_report(&t);
+	close_near(r);
+	close_fd(&r->monitor);
+	linger(r->far);
+	close_fd(&r->far);
+}

@@ -1,0 +1,148 @@
+/*
+ * channel - see channel.h. Called by session.c, server.c and client.c.
+ */
+#include "channel.h"
+#include "rot.h"
+
+#include <sodium.h>
+#include <string.h>
+
+void
+channel_init(struct channel *c)
+{
+	memset(c, 0, sizeof(*c));
+	buf_init(&c->in, CHANNEL_QUEUE);
+	buf_init(&c->out, CHANNEL_QUEUE);
+	buf_init(&c->wire_in, CHANNEL_QUEUE + RECORD_WIRE_MAX);
+	buf_init(&c->wire_out, CHANNEL_QUEUE + record_flight_max(CHANNEL_QUEUE));
+}
+
+void
+channel_free(struct channel *c)
+{
+	buf_free(&c->in);
+	buf_free(&c->out);
+	buf_free(&c->wire_in);
+	buf_free(&c->wire_out);
+	sodium_free(c->record);
+	c->record = NULL;
+}
+
+uint8_t *
+channel_reserve(struct channel *c, size_t *n)
+{
+	return buf_reserve(c->mode == CHANNEL_RECORDS ? &c->wire_in : &c->in, n);
+}
+
+void
+channel_commit(struct channel *c, size_t n)
+{
+	if (c->mode == CHANNEL_RECORDS) {
+		buf_commit(&c->wire_in, n);
+		return;
+	}
+	buf_commit(&c->in, n);
+	if (c->mode == CHANNEL_ROT)
+		rot_letters(c->in.data + c->in.end - n, n, 26 - c->rot);
+}
+
+enum err
+channel_decode(struct channel *c)
+{
+	enum record_type type;
+	enum err e;
+
+	if (c->mode != CHANNEL_RECORDS)
+		return ERR_NONE;
+	while (buf_len(&c->wire_in) > 0) {
+		if (buf_room(&c->in) < RECORD_DATA_MAX)
+			return ERR_NONE;
+		e = record_open(&c->record->rx, &c->wire_in, &c->in, &type);
+		if (e == ERR_MORE)
+			break;
+		if (e != ERR_NONE)
+			return e;
+	}
+	return c->eof && !c->record->rx.closed ? ERR_TRUNCATED : ERR_NONE;
+}
+
+bool
+channel_ended(const struct channel *c)
+{
+	return c->eof || (c->mode == CHANNEL_RECORDS && c->record->rx.closed);
+}
+
+static enum err
+flush_clear(struct channel *c)
+{
+	size_t n = buf_len(&c->out);
+
+	if (n > buf_room(&c->wire_out))
+		n = buf_room(&c->wire_out);
+	if (n == 0)
+		return ERR_NONE;
+	if (!buf_put(&c->wire_out, buf_head(&c->out), n))
+		return ERR_RESOURCE;
+	if (c->mode == CHANNEL_ROT)
+		rot_letters(c->wire_out.data + c->wire_out.end - n, n, c->rot);
+	buf_drop(&c->out, n);
+	return ERR_NONE;
+}
+
+enum err
+channel_flush(struct channel *c, bool all)
+{
+	size_t n = buf_len(&c->out);
+	enum err e;
+
+	if (c->mode != CHANNEL_RECORDS)
+		return flush_clear(c);
+	if (!all)
+		n -= n % RECORD_DATA_MAX;
+	/* Room comes back as the socket drains; until then the flight waits whole. */
+	if (n == 0 || buf_room(&c->wire_out) < record_flight_max(n))
+		return ERR_NONE;
+	if ((e = record_seal(&c->record->tx, &c->wire_out, buf_head(&c->out), n)) != ERR_NONE)
+		return e;
+	buf_drop(&c->out, n);
+	return ERR_NONE;
+}
+
+enum err
+channel_shut(struct channel *c)
+{
+	if (c->shut)
+		return ERR_NONE;
+	c->shut = true;
+	if (c->mode != CHANNEL_RECORDS)
+		return ERR_NONE;
+	return record_seal_close(&c->record->tx, &c->wire_out);
+}
+
+enum err
+channel_start_records(struct channel *c, struct record *record)
+{
+	enum err e;
+
+	c->record = record;
+	if ((e = flush_clear(c)) != ERR_NONE)
+		return e;
+	c->mode = CHANNEL_RECORDS;
+	if (buf_len(&c->in) > 0 && !buf_put(&c->wire_in, buf_head(&c->in), buf_len(&c->in)))
+		return ERR_RESOURCE;
+	buf_clear(&c->in);
+	return ERR_NONE;
+}
+
+enum err
+channel_start_rot(struct channel *c, int rot)
+{
+	enum err e;
+
+	if ((e = flush_clear(c)) != ERR_NONE)
+		return e;
+	c->mode = CHANNEL_ROT;
+	c->rot = rot;
+	rot_letters(c->in.data + c->in.start, buf_len(&c->in), 26 - rot);
+	return ERR_NONE;
+}

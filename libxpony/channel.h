@@ -1,0 +1,55 @@
+/*
+ * channel - the network side of a session: SMTP octets inside, wire octets outside, and between
+ * them nothing, ROTn or records. Used by session.c; does no I/O.
+ */
+#ifndef XPONY_CHANNEL_H
+#define XPONY_CHANNEL_H
+
+#include "buf.h"
+#include "record.h"
+
+#define CHANNEL_QUEUE 65536 /* SMTP octets that wait in one direction at most */
+
+enum channel_mode {
+	CHANNEL_CLEAR,
+	CHANNEL_ROT,
+	CHANNEL_RECORDS,
+};
+
+struct channel {
+	enum channel_mode mode;
+	int rot;
+	struct record *record; /* sodium_malloc; owned */
+	struct buf in, out;    /* SMTP octets: received, to be sent */
+	struct buf wire_in;    /* records not yet opened */
+	struct buf wire_out;   /* octets for the socket */
+	bool eof;              /* the socket has ended */
+	bool shut;             /* nothing more will be put out: our end was said */
+};
+
+void channel_init(struct channel *c);
+void channel_free(struct channel *c); /* wipes; channel_init() makes it usable again */
+
+/* Room for octets read from the socket (NULL when full); then how many came. */
+uint8_t *channel_reserve(struct channel *c, size_t *n);
+void channel_commit(struct channel *c, size_t n);
+/* Turns waiting records into SMTP octets as far as there is room. ERR_NONE, or the fault that
+ * ends the session: ERR_CRYPTO, or ERR_TRUNCATED when the socket ended without the
+ * authenticated close. */
+enum err channel_decode(struct channel *c);
+/* True when no octet will come any more: socket ended, or the peer's close was read. */
+bool channel_ended(const struct channel *c);
+
+/* Sends what waits in out. all == false: only full records, so that the rest may still join
+ * them. */
+enum err channel_flush(struct channel *c, bool all);
+/* Says the end: seals the close (records). The socket may be shut once wire_out is empty. */
+enum err channel_shut(struct channel *c);
+
+/* From now on records (taking over `record`, also on a fault), or ROTn. What waits in `out`
+ * still goes in clear: it is the reply that ends the clear part. Octets that wait in `in` came
+ * in after it and are given to the opener, never to anybody else (PROTOCOL.md, "Switch"). */
+enum err channel_start_records(struct channel *c, struct record *record);
+enum err channel_start_rot(struct channel *c, int rot);
+
+#endif

@@ -1,0 +1,338 @@
+/*
+ * client - the engine in blackpony-mailer: the far side is a mail host, the near side the MTA
+ * that started us as its program mailer (doc/DESIGN.md, "States"). Called by session.c.
+ *
+ * Until the MTA has been told a host's keywords nothing is committed and another host or
+ * connection may be tried. After that a lost host becomes a temporary verdict for what is still
+ * open.
+ */
+#include "client.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	SECONDS_CONNECT =
+	    250, /* above the monitor's own budget of 240 for names and connects */
+	SECONDS_GREETING = 300, /* RFC 5321 section 4.5.3.2 */
+	SECONDS_UPGRADE = 60,
+	SECONDS_REPLY = 300,
+	SECONDS_DIALOGUE = 3900, /* above sendmail's own hour */
+	SECONDS_LEAVING = 5,
+};
+
+static void
+set_text(char *to, size_t cap, const char *text)
+{
+	dialogue_text(to, cap, (const uint8_t *)text, strlen(text));
+}
+
+/* No host will take this mail: from now on every RCPT is told so, which is where sendmail
+ * believes an enhanced code recipient by recipient. */
+void
+client_verdict(struct session *s, const char *reply)
+{
+	set_text(s->client.verdict, sizeof(s->client.verdict), reply);
+	set_text(s->report.verdict, sizeof(s->report.verdict), reply);
+	engine_handshake_drop(s);
+	engine_state(s, CLIENT_VERDICT);
+}
+
+void
+client_next_hop(struct session *s, enum session_hop_reason reason, const char *said)
+{
+	struct session_request *r;
+
+	engine_handshake_drop(s);
+	s->upgraded = false;
+	s->report.has_key = false;
+	s->report.suite[0] = '\0';
+	r = engine_ask(s, SESSION_ASK_HOP);
+	r->reason = (uint8_t)reason;
+	(void)snprintf(r->text, sizeof(r->text), "%s", said);
+	engine_state(s, CLIENT_CONNECT);
+}
+
+static void
+tell_done(struct session *s)
+{
+	if (s->client.told)
+		return;
+	s->client.told = true;
+	engine_ask(s, SESSION_TELL_DONE)->report = s->report;
+}
+
+/* The MTA is done with us and shall not wait; the host gets its QUIT in its own time. */
+void
+client_leave(struct session *s, bool quit)
+{
+	bool idle = s->state == CLIENT_COMMAND && s->pending == 0;
+
+	s->near_shut = true;
+	if (s->state == CLIENT_RAW) {
+		(void)channel_shut(&s->far);
+	} else if (idle && quit && buf_puts(&s->far.out, "QUIT\r\n")) {
+		(void)channel_flush(&s->far, true);
+		if (s->far.mode == CHANNEL_RECORDS)
+			(void)channel_shut(&s->far);
+	} else {
+		/* In the middle of something the only honest end is an abrupt one: never a dot,
+		 * never an authenticated close. */
+		s->client.abrupt = true;
+		buf_clear(&s->far.out);
+	}
+	tell_done(s);
+	engine_state(s, CLIENT_LEAVING);
+}
+
+static void
+host_text(const struct session *s, char *text, size_t cap)
+{
+	(void)snprintf(text, cap, "%s %s", s->client.host, s->client.address);
+}
+
+/* Where the host says no, the MTA and its bounces learn which host: "550 5.1.1 host [addr]
+ * said: text". After the final dot likewise, with the suite: it becomes sendmail's stat=Sent
+ * (...). */
+void
+client_attribute(
+    struct session *s, struct buf *out, const struct smtp_reply *r, const uint8_t *p)
+{
+	char host[SESSION_HOST_MAX + SESSION_ADDRESS_MAX + 2];
+	const uint8_t *text;
+	size_t i, n, enhanced;
+
+	host_text(s, host, sizeof(host));
+	for (i = 0; i < r->lines; i++) {
+		char separator = i + 1 < r->lines ? '-' : ' ';
+
+		n = smtp_reply_text(r, p, i, &text);
+		enhanced = smtp_enhanced(r->code, text, n);
+		if (i > 0) {
+			(void)dialogue_line(
+			    out, "%d%c%.*s", r->code, separator, (int)n, (const char *)text);
+			continue;
+		}
+		while (enhanced < n && text[enhanced] == ' ')
+			enhanced++;
+		(void)dialogue_line(out, "%d%c%.*s%s%s%s%s %.*s", r->code, separator,
+		    (int)enhanced, (const char *)text, host,
+		    r->code < 400 && s->report.suite[0] != '\0' ? " " : "",
+		    r->code < 400 ? s->report.suite : "",
+		    r->code < 400 ? ":" : " said:", (int)(n - enhanced),
+		    (const char *)text + enhanced);
+	}
+}
+
+/* The same as one reply line without CRLF, to be given again and again. */
+void
+client_attribute_line(
+    struct session *s, char *to, size_t cap, const struct smtp_reply *r, const uint8_t *p)
+{
+	struct buf lines;
+	size_t n;
+
+	buf_init(&lines, SMTP_REPLY_MAX);
+	client_attribute(s, &lines, r, p);
+	n = smtp_line(buf_head(&lines), buf_len(&lines));
+	dialogue_text(to, cap, buf_head(&lines), smtp_line_text(buf_head(&lines), n));
+	to[3] = ' ';
+	buf_free(&lines);
+}
+
+/* "451 4.4.2 host [addr]: why" */
+static void
+lost_reply(const struct session *s, char *reply, size_t cap, const char *why)
+{
+	char host[SESSION_HOST_MAX + SESSION_ADDRESS_MAX + 2];
+
+	host_text(s, host, sizeof(host));
+	(void)snprintf(reply, cap, "451 4.4.2 %s: %s", host, why);
+}
+
+/* The host is gone. What the MTA still waits for is answered; what comes next meets the
+ * verdict. */
+void
+client_lost(struct session *s, const char *why)
+{
+	char reply[SESSION_TEXT_MAX];
+
+	switch ((enum client_state)s->state) {
+	case CLIENT_UPGRADE:
+	case CLIENT_DH:
+	case CLIENT_JUDGE:
+		client_next_hop(s, SESSION_HOP_UPGRADE, why);
+		return;
+	case CLIENT_GREETING:
+	case CLIENT_HELLO:
+	case CLIENT_CAPS:
+		client_next_hop(s, SESSION_HOP_REFUSED, why);
+		return;
+	case CLIENT_COMMAND:
+	case CLIENT_BODY:
+		break;
+	case CLIENT_RAW:
+		client_leave(s, false);
+		return;
+	case CLIENT_CONNECT:
+	case CLIENT_DRAIN:
+	case CLIENT_VERDICT:
+		return;
+	case CLIENT_LEAVING:
+	case CLIENT_GONE:
+		engine_state(s, CLIENT_GONE);
+		return;
+	}
+	lost_reply(s, reply, sizeof(reply),
+	    s->dot ? "lost after the final dot, perhaps delivered" : why);
+	if (s->report.fault == ERR_NONE)
+		s->report.fault = ERR_TRUNCATED;
+	for (; s->client.owed > 0; s->client.owed--)
+		(void)dialogue_line(&s->near_out, "%s", reply);
+	s->dot = false;
+	s->pending = 0;
+	s->barrier = BARRIER_NONE;
+	s->client.mail = MAIL_NONE;
+	buf_clear(&s->client.held);
+	buf_clear(&s->far.out);
+	if (s->state == CLIENT_BODY) {
+		client_verdict(s, reply);
+		engine_state(s, CLIENT_DRAIN);
+	} else {
+		client_verdict(s, reply);
+	}
+}
+
+void
+client_fail(struct session *s, enum err fault)
+{
+	bool monitor =
+	    s->state == CLIENT_CONNECT || s->state == CLIENT_DH || s->state == CLIENT_JUDGE;
+
+	if (s->state == CLIENT_VERDICT || s->state == CLIENT_DRAIN) {
+		client_leave(s, false); /* the MTA itself is silent */
+	} else if (monitor && (fault == ERR_TIMEOUT || fault == ERR_RESOURCE)) {
+		client_verdict(s, "451 4.3.0 No answer from our own monitor");
+	} else {
+		client_lost(s, err_text(fault));
+	}
+}
+
+bool
+client_step(struct session *s)
+{
+	switch ((enum client_state)s->state) {
+	case CLIENT_CONNECT:
+	case CLIENT_DH:
+	case CLIENT_JUDGE:
+		return client_mail_hello(s);
+	case CLIENT_HELLO:
+		return client_mail_hello(s) ||
+		       (s->state == CLIENT_HELLO && client_hop_hello(s));
+	case CLIENT_GREETING:
+	case CLIENT_UPGRADE:
+	case CLIENT_CAPS:
+		return client_mail_hello(s) || client_hop_reply(s);
+	case CLIENT_COMMAND:
+		return client_mail_command(s) ||
+		       (s->state == CLIENT_COMMAND && client_mail_reply(s));
+	case CLIENT_BODY:
+		return client_mail_body(s, false) ||
+		       (s->state == CLIENT_BODY && client_mail_interrupted(s));
+	case CLIENT_DRAIN:
+		return client_mail_body(s, true);
+	case CLIENT_RAW:
+		return client_mail_raw(s);
+	case CLIENT_VERDICT:
+		return client_mail_verdict(s);
+	case CLIENT_LEAVING:
+		buf_clear(&s->far.in);
+		if ((s->client.abrupt || channel_ended(&s->far)) &&
+		    session_shut(s, SESSION_NEAR))
+			engine_state(s, CLIENT_GONE);
+		return false;
+	case CLIENT_GONE:
+		return false;
+	}
+	return false;
+}
+
+/* Called with NULL at the start: greets the MTA and asks for the first host. */
+void
+client_answer(struct session *s, const struct session_answer *answer)
+{
+	if (answer == NULL) {
+		(void)dialogue_line(&s->near_out, "220 %s ESMTP", s->config->name);
+		client_next_hop(s, SESSION_HOP_FIRST, "");
+		return;
+	}
+	if (s->state != CLIENT_CONNECT && s->state != CLIENT_DH && s->state != CLIENT_JUDGE)
+		return;
+	if (!answer->granted) {
+		client_verdict(
+		    s, answer->text[0] != '\0' ? answer->text : err_reply(ERR_RESOURCE));
+		return;
+	}
+	if (answer->kind == SESSION_ASK_HOP && s->state == CLIENT_CONNECT) {
+		channel_free(&s->far);
+		channel_init(&s->far);
+		set_text(s->client.host, sizeof(s->client.host), answer->host);
+		set_text(s->client.address, sizeof(s->client.address), answer->address);
+		s->client.offer = answer->offer;
+		engine_state(s, CLIENT_GREETING);
+	} else if (answer->kind == SESSION_ASK_DH && s->state == CLIENT_DH) {
+		client_hop_upgrade(s, answer->dh);
+	} else if (answer->kind == SESSION_ASK_PEER && s->state == CLIENT_JUDGE) {
+		struct record *record = s->far.record;
+
+		s->far.record = NULL;
+		client_hop_records(s, record);
+	}
+}
+
+/* The host can do nothing with part of a body: it waits until a record is full or the dot is
+ * there. */
+bool
+client_may_hold(const struct session *s)
+{
+	return s->state == CLIENT_BODY;
+}
+
+unsigned
+client_timeout(const struct session *s)
+{
+	switch ((enum client_state)s->state) {
+	case CLIENT_CONNECT:
+		return SECONDS_CONNECT;
+	case CLIENT_GREETING:
+	case CLIENT_HELLO:
+		return SECONDS_GREETING;
+	case CLIENT_DH:
+	case CLIENT_UPGRADE:
+	case CLIENT_JUDGE:
+		return SECONDS_UPGRADE;
+	case CLIENT_CAPS:
+		return SECONDS_REPLY;
+	case CLIENT_COMMAND:
+	case CLIENT_BODY:
+	case CLIENT_DRAIN:
+	case CLIENT_RAW:
+	case CLIENT_VERDICT:
+		return SECONDS_DIALOGUE;
+	case CLIENT_LEAVING:
+	case CLIENT_GONE:
+		return SECONDS_LEAVING;
+	}
+	return SECONDS_REPLY;
+}
+
+const char *
+client_phase(const struct session *s)
+{
+	static const char *const phases[] = {"connecting", "greeting", "EHLO", "handshake",
+	    "handshake", "handshake", "EHLO reply", "dialogue", "body", "body", "TLS dialogue",
+	    "verdict", "leaving", "gone"};
+
+	return phases[s->state];
+}

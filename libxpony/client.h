@@ -1,0 +1,43 @@
+/*
+ * client - what the three files of the client share; see client.c, client_hop.c, client_mail.c.
+ */
+#ifndef XPONY_CLIENT_H
+#define XPONY_CLIENT_H
+
+#include "engine.h"
+
+/* client.c */
+
+/* No host will take this mail: from now on every RCPT is told `reply`. */
+void client_verdict(struct session *s, const char *reply);
+/* Leaves this host and asks for the next one; said: what it said, or what went wrong. */
+void client_next_hop(struct session *s, enum session_hop_reason reason, const char *said);
+/* The host is gone or broken; why is for the MTA. */
+void client_lost(struct session *s, const char *why);
+/* The MTA is done. quit: in order, with QUIT. */
+void client_leave(struct session *s, bool quit);
+/* A reply of the host with its name put into the first line; as lines, or the first line as
+ * text. */
+void client_attribute(
+    struct session *s, struct buf *out, const struct smtp_reply *r, const uint8_t *p);
+void client_attribute_line(
+    struct session *s, char *to, size_t cap, const struct smtp_reply *r, const uint8_t *p);
+
+/* client_hop.c. The steps return true when something moved. */
+bool client_hop_reply(struct session *s);
+bool client_hop_hello(struct session *s);
+void client_hop_upgrade(struct session *s, const uint8_t dh[NOISE_KEY]);
+void client_hop_records(struct session *s, struct record *record);
+/* Gives the MTA the host's EHLO reply; a refusal of it too. */
+void client_hop_keywords(struct session *s, const struct smtp_reply *r, const uint8_t *p);
+
+/* client_mail.c */
+bool client_mail_hello(struct session *s);
+bool client_mail_verdict(struct session *s);
+bool client_mail_command(struct session *s);
+bool client_mail_reply(struct session *s);
+bool client_mail_body(struct session *s, bool drain);
+bool client_mail_interrupted(struct session *s);
+bool client_mail_raw(struct session *s);
+
+#endif

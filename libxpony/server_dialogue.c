@@ -1,0 +1,309 @@
+/*
+ * server_dialogue - what goes between the client and the back end, once there is one. Called by
+ * server.c.
+ *
+ * A reply belongs to the oldest command without one, so a count of replies owed (s->pending) is
+ * all that is kept; whatever must know "its" reply waits until the count is zero and is a
+ * barrier.
+ */
+#include "server.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define NOISE_LINES 32 /* that a back end may say before its greeting */
+
+/* A back end that is gone: after its own good-bye or the client's end that is its right; else
+ * the client is told. */
+static bool
+backend_gone(struct session *s)
+{
+	if (s->state == SERVER_RAW || s->last_code == 221 || s->last_code == 421 || s->last_code == 554) {
+		server_close(s);
+	} else if (s->near_shut) {
+		if (s->report.fault == ERR_NONE)
+			s->report.fault = ERR_TRUNCATED;
+		server_close(s);
+	} else {
+		server_fault(s, ERR_RESOURCE);
+	}
+	return true;
+}
+
+/* sendmail may talk before it greets: warnings without a code, "451 4.0.0 hash map ..." for a
+ * missing map. What it refuses with is 421 or 5xx. True while there was such a line to drop. */
+static bool
+skip_noise(struct session *s)
+{
+	const uint8_t *p = buf_head(&s->near_in);
+	size_t n = smtp_line(p, buf_len(&s->near_in));
+	bool coded;
+
+	if (n == 0 || s->noise >= NOISE_LINES)
+		return false;
+	coded = n >= 4 && p[0] >= '2' && p[0] <= '5' && p[1] >= '0' && p[1] <= '9';
+	if (coded && (p[0] != '4' || memcmp(p, "421", 3) == 0))
+		return false;
+	buf_drop(&s->near_in, n);
+	s->noise++;
+	return true;
+}
+
+bool
+server_banner(struct session *s)
+{
+	struct smtp_reply r;
+	enum err e;
+
+	if (skip_noise(s))
+		return true;
+	e = smtp_reply_parse(&r, buf_head(&s->near_in), buf_len(&s->near_in));
+	if (e == ERR_MORE)
+		return s->near_eof ? backend_gone(s) : false;
+	if (e != ERR_NONE) {
+		server_fault(s, ERR_RESOURCE);
+		return true;
+	}
+	if (r.code != 220) {
+		s->last_code = r.code;
+		engine_state(s, SERVER_REFUSED);
+		return true;
+	}
+	buf_drop(&s->near_in, r.len);
+	engine_state(s, SERVER_COMMAND);
+	if (s->hello.ehlo[0] == '\0')
+		return true;
+	(void)dialogue_line(&s->near_out, "%s", s->hello.ehlo);
+	s->barrier = BARRIER_EHLO;
+	s->pending = 1;
+	return true;
+}
+
+/* The refusing greeting stands as the reply to the client's first command. */
+bool
+server_refused(struct session *s)
+{
+	const uint8_t *line;
+	size_t n = s->hello.ehlo[0] != '\0' ? 1 : server_line(s, &line);
+
+	if (n == 0)
+		return s->state != SERVER_REFUSED;
+	engine_note_reply(s, s->last_code, buf_head(&s->near_in), buf_len(&s->near_in));
+	(void)dialogue_move(&s->near_in, &s->far.out, SIZE_MAX);
+	server_close(s);
+	return true;
+}
+
+static bool
+wants_keyword(struct session *s, const uint8_t *text, size_t n)
+{
+	enum smtp_verb verb = smtp_verb(text, n);
+
+	if (verb == SMTP_XPONY ||
+	    (n >= 8 && strncasecmp((const char *)text, "CHUNKING", 8) == 0))
+		return false; /* BDAT: its octet counts are not followed here */
+	return !(s->upgraded && verb == SMTP_STARTTLS);
+}
+
+/* The EHLO reply with the offer as its last keyword; inside, without STARTTLS. */
+static void
+put_ehlo_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
+{
+	const char *offer = NULL;
+	const uint8_t *text, *last;
+	size_t i, n, last_n;
+	struct advert rot;
+
+	if (!s->stale && !s->upgraded && s->config->rot > 0) {
+		advert_make_rot(&rot, s->config->rot);
+		offer = rot.text;
+	} else if (!s->stale && !s->upgraded && s->hs != NULL) {
+		offer = s->hs->advert.text;
+	}
+	last_n = smtp_reply_text(r, p, 0, &last);
+	for (i = 1; i < r->lines; i++) {
+		n = smtp_reply_text(r, p, i, &text);
+		if (!wants_keyword(s, text, n))
+			continue;
+		(void)dialogue_line(&s->far.out, "250-%.*s", (int)last_n, (const char *)last);
+		last = text;
+		last_n = n;
+	}
+	(void)dialogue_line(&s->far.out, "250%c%.*s", offer == NULL ? ' ' : '-', (int)last_n,
+	    (const char *)last);
+	if (offer != NULL)
+		(void)dialogue_line(&s->far.out, "250 %s", offer);
+}
+
+/* The last reply owed is there: what it was for decides how to go on. */
+static void
+settle(struct session *s, int code)
+{
+	enum dialogue_barrier barrier = s->barrier;
+
+	s->barrier = BARRIER_NONE;
+	if (barrier == BARRIER_DATA && code == 354) {
+		memset(&s->body, 0, sizeof(s->body));
+		engine_state(s, SERVER_BODY);
+	} else if (barrier == BARRIER_AUTH && code == 334) {
+		s->barrier = BARRIER_AUTH;
+	} else if (barrier == BARRIER_STARTTLS && code == 220) {
+		server_suite(s, "STARTTLS");
+		engine_state(s, SERVER_RAW);
+	}
+}
+
+static bool
+ehlo_reply(struct session *s)
+{
+	struct smtp_reply r;
+	enum err e = smtp_reply_parse(&r, buf_head(&s->near_in), buf_len(&s->near_in));
+
+	if (e == ERR_MORE)
+		return s->near_eof ? backend_gone(s) : false;
+	if (e != ERR_NONE) {
+		server_fault(s, ERR_RESOURCE);
+		return true;
+	}
+	if (buf_room(&s->far.out) < r.len + ADVERT_MAX + 8)
+		return false;
+	engine_note_reply(s, r.code, buf_head(&s->near_in), r.len);
+	if (r.code == 250) {
+		put_ehlo_reply(s, &r, buf_head(&s->near_in));
+		buf_drop(&s->near_in, r.len);
+	} else {
+		(void)dialogue_move(&s->near_in, &s->far.out, r.len);
+	}
+	s->pending = 0;
+	settle(s, r.code);
+	return true;
+}
+
+/* Passes reply lines on, verbatim, and counts the replies that they complete. */
+static bool
+replies(struct session *s)
+{
+	const uint8_t *p = buf_head(&s->near_in);
+	size_t n = smtp_line(p, buf_len(&s->near_in));
+	int code;
+
+	if (s->barrier == BARRIER_EHLO && s->pending == 1)
+		return ehlo_reply(s);
+	if (n == 0) {
+		if (s->near_eof || buf_room(&s->near_in) == 0)
+			return backend_gone(s);
+		return false;
+	}
+	if (n < 4 || p[0] < '2' || p[0] > '5' || p[1] < '0' || p[1] > '9' || p[2] < '0' ||
+	    p[2] > '9') {
+		server_fault(s, ERR_RESOURCE);
+		return true;
+	}
+	if (buf_room(&s->far.out) < n)
+		return false;
+	code = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
+	if (p[3] == '-') {
+		(void)dialogue_move(&s->near_in, &s->far.out, n);
+		return true;
+	}
+	engine_note_reply(s, code, p, n);
+	(void)dialogue_move(&s->near_in, &s->far.out, n);
+	if (s->pending > 0 && --s->pending == 0)
+		settle(s, code);
+	return true;
+}
+
+static void
+pass_command(struct session *s, enum smtp_verb verb, size_t n)
+{
+	s->barrier = dialogue_barrier(verb);
+	if (verb == SMTP_MAIL || verb == SMTP_AUTH || verb == SMTP_STARTTLS)
+		s->stale = true;
+	s->pending++;
+	s->progress++;
+	(void)dialogue_move(&s->far.in, &s->near_out, n);
+}
+
+static bool
+commands(struct session *s)
+{
+	const uint8_t *line;
+	enum smtp_verb verb;
+	size_t n;
+
+	/* What waits for its reply before anything else may pass; an AUTH exchange's lines are
+	 * no commands and pass when it is the client's turn. */
+	if (s->barrier != BARRIER_NONE && !(s->barrier == BARRIER_AUTH && s->pending == 0))
+		return false;
+	if ((n = server_line(s, &line)) == 0)
+		return s->state == SERVER_CLOSING;
+	if (buf_room(&s->near_out) < n)
+		return false;
+	verb = s->barrier == BARRIER_AUTH ? SMTP_AUTH : smtp_verb(line, n);
+	if (s->pending > 0 && (verb == SMTP_XPONY || dialogue_barrier(verb) == BARRIER_EHLO))
+		return false;
+	if (verb == SMTP_STARTTLS && s->upgraded) {
+		if (s->pending > 0)
+			return false;
+		buf_drop(&s->far.in, n);
+		(void)dialogue_line(&s->far.out, "%s", err_reply(ERR_SEQUENCE));
+		return true;
+	}
+	if (verb == SMTP_XPONY)
+		server_upgrade(s, line, n);
+	else
+		pass_command(s, verb, n);
+	return true;
+}
+
+static bool
+body(struct session *s)
+{
+	size_t n = buf_len(&s->far.in);
+	bool ended;
+
+	if (n > buf_room(&s->near_out))
+		n = buf_room(&s->near_out);
+	if (n == 0)
+		return false;
+	n = body_scan(&s->body, buf_head(&s->far.in), n, &ended);
+	(void)dialogue_move(&s->far.in, &s->near_out, n);
+	s->report.octets += n;
+	s->progress++;
+	if (ended) {
+		s->pending = 1;
+		s->dot = true;
+		engine_state(s, SERVER_COMMAND);
+	}
+	return true;
+}
+
+/* The client said all that it had to say: so may the back end know, once it has read it. */
+static void
+client_ended(struct session *s)
+{
+	if (channel_ended(&s->far) && s->barrier == BARRIER_NONE)
+		s->near_shut = true;
+}
+
+bool
+server_dialogue(struct session *s)
+{
+	bool moved = false;
+
+	if (s->state == SERVER_RAW) {
+		moved = engine_raw(s);
+		if (!moved && s->near_eof && buf_len(&s->near_in) == 0)
+			return backend_gone(s);
+	} else {
+		if (s->state == SERVER_BODY)
+			moved = body(s);
+		else if (s->state == SERVER_COMMAND)
+			moved = commands(s);
+		if (s->state == SERVER_BODY || s->state == SERVER_COMMAND)
+			moved |= replies(s);
+	}
+	if (!moved)
+		client_ended(s);
+	return moved;
+}

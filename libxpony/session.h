@@ -1,0 +1,127 @@
+/*
+ * session - the engine that both programs share: one SMTP dialogue between a near side
+ * (sendmail) and a far side (the network), in the role of the server (blackpony-receiver) or of
+ * the client (blackpony-mailer).
+ *
+ * Bytes in, bytes out: it reads no descriptor, knows no clock and holds no long-term key.
+ * lib/relay.c moves the octets, keeps the deadlines and carries the requests to the monitor.
+ *
+ * A turn: read into session_reserve()/session_commit(), tell session_eof(), call session_run(),
+ * write session_output()/session_written(), send session_request() to the monitor and bring its
+ * answer with session_answer(). Repeat until session_is_over().
+ */
+#ifndef XPONY_SESSION_H
+#define XPONY_SESSION_H
+
+#include "err.h"
+#include "handshake.h"
+#include "suite.h"
+
+enum session_role { SESSION_SERVER, SESSION_CLIENT };
+enum session_side { SESSION_NEAR, SESSION_FAR };
+
+#define SESSION_HOST_MAX 256
+#define SESSION_ADDRESS_MAX 64
+#define SESSION_TEXT_MAX 400
+
+/* What the engine asks of the monitor. All fields are the engine's word: the monitor checks
+ * them. */
+enum session_request_kind {
+	SESSION_ASK_DH =
+	    1, /* the static Diffie-Hellman with `point`; granted once a connection */
+	SESSION_ASK_PEER,    /* the peer proved key `key` and named us `name`: go on? */
+	SESSION_ASK_BACKEND, /* server: a back end, told that `suite` and `key` protect the
+				dialogue */
+	SESSION_ASK_HOP,     /* client: the next host, or the same again; `reason` says why */
+	SESSION_TELL_DONE,   /* the mail's part is over: `report`; no answer */
+};
+
+enum session_hop_reason {
+	SESSION_HOP_FIRST,
+	SESSION_HOP_REFUSED, /* it greeted with 4xx, or left before its EHLO reply */
+	SESSION_HOP_UPGRADE, /* its offer failed: the same host, without or with another try */
+};
+
+struct session_report {
+	uint64_t messages; /* accepted with 2xx after the final dot */
+	uint64_t octets;   /* of message bodies that went through, dots included */
+	uint64_t refused;  /* 4xx and 5xx replies to MAIL, RCPT, DATA and the final dot */
+	uint8_t has_key;
+	uint8_t by_hint; /* upgraded by the greeting's offer, not the EHLO keyword's */
+	uint8_t key[NOISE_KEY];
+	uint8_t fault; /* enum err that ended the session, ERR_NONE when it ended well */
+	char suite[SUITE_NAME_MAX + 1]; /* "" in clear, "STARTTLS" when the MTAs took over */
+	char verdict[SESSION_TEXT_MAX]; /* the last refusal or fault, as text; "" when none */
+};
+
+struct session_request {
+	uint8_t kind;
+	uint8_t reason;
+	uint8_t upgraded;
+	uint8_t key[NOISE_KEY]; /* DH: the point; PEER, BACKEND: the peer's key */
+	char suite[SUITE_NAME_MAX + 1];
+	char name[SESSION_HOST_MAX]; /* PEER on the server: the name that the client meant to
+					reach */
+	char text[SESSION_TEXT_MAX]; /* HOP: what the host said */
+	struct session_report report;
+};
+
+struct session_answer {
+	uint8_t kind; /* of the request that this answers */
+	uint8_t granted;
+	uint8_t offer; /* HOP: an offer by this host may be taken up */
+	uint8_t dh[NOISE_KEY];
+	char host[SESSION_HOST_MAX];       /* HOP: host name; without one its address */
+	char address[SESSION_ADDRESS_MAX]; /* HOP: "[192.0.2.1]" */
+	char text[SESSION_TEXT_MAX]; /* not granted: an SMTP reply without CRLF, for the MTA or
+					the peer */
+};
+
+struct session_config {
+	enum session_role role;
+	const char *name; /* server: our name in the greeting; client: in replies to the MTA */
+	struct suite_list suites;
+	int rot;    /* 1..25: ROTn and nothing else */
+	bool offer; /* server: offer XPONY at all */
+	uint8_t s_public[NOISE_KEY];
+	void (*random)(
+	    void *p, size_t n); /* ephemeral secrets: randombytes_buf outside tests */
+};
+
+struct session;
+
+/* config must outlive the session. NULL when out of memory. */
+struct session *session_new(const struct session_config *config);
+void session_free(struct session *s); /* wipes; NULL-safe */
+
+/* Room for octets from that side: *n is 0 when none is wanted now. */
+uint8_t *session_reserve(struct session *s, enum session_side side, size_t *n);
+void session_commit(struct session *s, enum session_side side, size_t n);
+void session_eof(struct session *s, enum session_side side);
+
+/* Goes as far as it can. */
+void session_run(struct session *s);
+
+const uint8_t *session_output(struct session *s, enum session_side side, size_t *n);
+void session_written(struct session *s, enum session_side side, size_t n);
+/* All output of that side is written and no more will come: its sending half may be shut. */
+bool session_shut(const struct session *s, enum session_side side);
+
+/* The next request, once; NULL when there is none. */
+const struct session_request *session_request(struct session *s);
+/* The monitor's answer. For BACKEND and HOP the caller has by then put the new descriptor in
+ * the place of the old near or far one; buffers of that side are new. */
+void session_answer(struct session *s, const struct session_answer *answer);
+
+/* A deadline passed, or something of ours failed: ends the session as that fault says. */
+void session_fail(struct session *s, enum err fault);
+
+/* Seconds that the session may stay without session_progress() changing. */
+unsigned session_timeout(const struct session *s);
+uint64_t session_progress(const struct session *s);
+/* One word for ps and logs: "greeting", "handshake", "dialogue"... */
+const char *session_phase(const struct session *s);
+bool session_is_over(const struct session *s);
+const struct session_report *session_report(const struct session *s);
+
+#endif

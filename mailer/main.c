@@ -1,0 +1,307 @@
+/*
+ * blackpony-mailer - program mailer of sendmail, in the place of its built-in [IPC] mailer:
+ * SMTP on standard input and output, SMTP to the mail host, encrypted where the host offers it.
+ *
+ * Whatever goes wrong is said in SMTP to the MTA (standard error is the same pipe), so that the
+ * mail stays queued or bounces with the right code; the exit status is always 0 then.
+ */
+#include "mailer/destination.h"
+#include "lib/clock.h"
+#include "lib/launch.h"
+#include "lib/log.h"
+#include "libxpony/rot.h"
+#include "mailer/monitor.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <errno.h>
+#include <getopt.h>
+#include <grp.h>
+#include <sodium.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define OWN_NAMES_FILE "/etc/mail/local-host-names" /* sendmail's class w on Debian */
+#define NAME "blackpony-mailer"
+
+struct settings {
+	const char *key_file;
+	const char *queue_id;
+	const char *own_names_file;
+	const char *host;
+	struct route_options route;
+	struct suite_list suites;
+	int rot;
+};
+
+static void
+usage(FILE *out)
+{
+	(void)fprintf(out,
+	    "usage: " NAME " [-46v] [-b source-address] [-i queue-id] [-k hostkey] [-p port]\n"
+	    "                        [-s suites] [-t seconds] [-w own-names-file] host\n");
+}
+
+/* A fault of the command line: to the person who typed it, or as the verdict on the mail. */
+__attribute__((format(printf, 3, 4))) static bool
+fault(char *verdict, size_t cap, const char *format, ...)
+{
+	char text[ROUTE_TEXT];
+	struct log_line l;
+	va_list ap;
+
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	(void)snprintf(verdict, cap, "451 4.3.5 " NAME ": %.*s", (int)cap - 40, text);
+	log_start(&l, NULL);
+	log_words(&l, text);
+	log_send(&l, LOG_ERR);
+	return false;
+}
+
+static bool
+parse_source(struct sockaddr_storage *source, const char *text)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)source;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)source;
+
+	memset(source, 0, sizeof(*source));
+	if (inet_pton(AF_INET, text, &in->sin_addr) == 1)
+		source->ss_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &in6->sin6_addr) == 1)
+		source->ss_family = AF_INET6;
+	return source->ss_family != AF_UNSPEC;
+}
+
+static bool
+parse_number(const char *text, long long max, int *value)
+{
+	const char *error;
+
+	*value = (int)strtonum(text, 1, max, &error);
+	return error == NULL;
+}
+
+static bool
+parse_option(struct settings *set, int option, char *verdict, size_t cap)
+{
+	int number;
+
+	switch (option) {
+	case '4':
+		set->route.family = AF_INET;
+		break;
+	case '6':
+		set->route.family = AF_INET6;
+		break;
+	case 'v':
+		log_verbose(true);
+		break;
+	case 'k':
+		set->key_file = optarg;
+		break;
+	case 'i':
+		set->queue_id = optarg;
+		break;
+	case 'w':
+		set->own_names_file = optarg;
+		break;
+	case 'b':
+		if (!parse_source(&set->route.source, optarg))
+			return fault(verdict, cap, "-b %s: not an IP address", optarg);
+		break;
+	case 'p':
+		if (!parse_number(optarg, 65535, &number))
+			return fault(verdict, cap, "-p %s: not a port from 1 to 65535", optarg);
+		set->route.port = (uint16_t)number;
+		break;
+	case 't':
+		if (!parse_number(optarg, 240, &set->route.connect_seconds))
+			return fault(verdict, cap,
+			    "-t %s: not a number of seconds from 1 to 240", optarg);
+		break;
+	case 's':
+		if ((set->rot = rot_parse(optarg, strlen(optarg))) == 0 &&
+		    !suite_list_parse(&set->suites, optarg))
+			return fault(verdict, cap, "-s %s: not a list of known suites", optarg);
+		break;
+	default:
+		return fault(verdict, cap, "an option is unknown or lacks its value");
+	}
+	return true;
+}
+
+static bool
+parse(struct settings *set, int argc, char **argv, char *verdict, size_t cap)
+{
+	int option;
+
+	*set = (struct settings){.key_file = BLACKPONY_HOSTKEY,
+	    .own_names_file = access(OWN_NAMES_FILE, F_OK) == 0 ? OWN_NAMES_FILE : NULL,
+	    .route = {.family = AF_UNSPEC, .port = 25}};
+	suite_list_default(&set->suites);
+	opterr = 0;
+	while ((option = getopt(argc, argv, "46vb:i:k:p:s:t:w:")) != -1)
+		if (!parse_option(set, option, verdict, cap))
+			return false;
+	if (argc - optind != 1)
+		return fault(verdict, cap, "exactly one host is wanted");
+	set->host = argv[optind];
+	return true;
+}
+
+/* --help and --version, and faults when a person is there to read them. Returns -1 to go on. */
+static int
+talk_to_person(int argc, char **argv)
+{
+	struct settings set;
+	char verdict[ROUTE_TEXT];
+
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		usage(stdout);
+		return EX_OK;
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		(void)printf(NAME " %s\n", PACKAGE_VERSION);
+		return EX_OK;
+	}
+	if (isatty(STDERR_FILENO) && !parse(&set, argc, argv, verdict, sizeof(verdict))) {
+		(void)fprintf(stderr, "%s\n", strstr(verdict, NAME));
+		usage(stderr);
+		return EX_USAGE;
+	}
+	return -1;
+}
+
+/* sendmail starts a mailer as the local user who wrote the mail, who must not read the host key. Flag S with
+ * U= gives us the user of U= in effect, and root as real user: root goes for good, before anything else is done
+ * (doc/DESIGN.md, "Users"). */
+static bool
+drop_root(void)
+{
+	uid_t user = geteuid();
+	gid_t group = getegid();
+
+	if (getuid() != 0 || user == 0)
+		return true;
+	return seteuid(0) == 0 && setgroups(1, &group) == 0 && setresgid(group, group, group) == 0 &&
+	    setresuid(user, user, user) == 0 && setuid(0) != 0;
+}
+
+/* The route to the host; NULL with a verdict. The resolver is forked here, before any key is
+ * read. */
+static struct route *
+plan(const struct settings *set, struct resolver **resolver, char *verdict, size_t cap)
+{
+	struct resolve_options options = {
+	    .family = set->route.family, .own_addresses = set->route.port == 25};
+	struct destination_list list;
+	struct ownnames own;
+	struct route *route;
+	char why[ROUTE_TEXT];
+
+	if (!destination_parse(&list, set->host, why, sizeof(why))) {
+		(void)snprintf(verdict, cap, "501 5.1.2 %.*s", (int)cap - 16, why);
+		return NULL;
+	}
+	if (!ownnames_read(&own, set->own_names_file, why, sizeof(why))) {
+		(void)fault(verdict, cap, "%s", why);
+		return NULL;
+	}
+	options.own = &own;
+	*resolver = resolve_start(&options);
+	ownnames_free(&own);
+	if (*resolver == NULL || (route = route_new(&list, &set->route, *resolver)) == NULL) {
+		(void)fault(verdict, cap, "cannot start the resolver: %s", strerror(errno));
+		return NULL;
+	}
+	return route;
+}
+
+/* No key file is no outage; one that may not be used is, or nobody would mend it. */
+static bool
+take_key(const struct settings *set, struct monitor *m)
+{
+	char why[KEY_REASON_MAX];
+	struct log_line l;
+
+	if (set->rot > 0) {
+		m->key = key_fresh(); /* ROTn touches no host key */
+		return m->key != NULL;
+	}
+	switch (key_read(&m->key, set->key_file, why)) {
+	case KEY_OK:
+		return true;
+	case KEY_MISSING:
+		m->key = key_fresh();
+		m->key_is_fresh = true;
+		return m->key != NULL;
+	case KEY_REFUSED:
+		break;
+	}
+	(void)snprintf(m->verdict, sizeof(m->verdict), "451 4.3.5 " NAME ": %.400s", why);
+	log_start(&l, set->queue_id);
+	log_words(&l, why);
+	log_send(&l, LOG_ERR);
+	m->key = key_fresh();
+	return false;
+}
+
+static int
+deliver(const struct settings *set, bool parsed, const char *verdict)
+{
+	struct monitor m = {.started = clock_ms(), .queue_id = set->queue_id, .offer = true};
+	struct session_config config = {.role = SESSION_CLIENT,
+	    .name = NAME,
+	    .suites = set->suites,
+	    .rot = set->rot,
+	    .offer = true,
+	    .random = randombytes_buf};
+	struct launch launch = {.config = &config};
+	struct resolver *resolver = NULL;
+
+	(void)snprintf(m.verdict, sizeof(m.verdict), "%s", verdict);
+	if (parsed)
+		m.route = plan(set, &resolver, m.verdict, sizeof(m.verdict));
+	if (!take_key(set, &m)) {
+		route_free(m.route);
+		m.route = NULL;
+	}
+	if (m.key == NULL)
+		return EX_OSERR;
+	memcpy(config.s_public, key_public(m.key), KEY_OCTETS);
+	launch.key = m.key;
+	if (launch_engine(&launch, &m.engine) > 0)
+		monitor_run(&m);
+	route_free(m.route);
+	resolve_stop(resolver);
+	key_free(m.key);
+	return EX_OK;
+}
+
+int
+main(int argc, char **argv, char **envp)
+{
+	struct settings set;
+	char verdict[ROUTE_TEXT] = "";
+	int status;
+	bool parsed;
+
+	if (!drop_root())
+		return EX_TEMPFAIL;
+	setproctitle_init(argc, argv, envp);
+	launch_signals();
+	log_open(NAME);
+	if ((status = talk_to_person(argc, argv)) >= 0)
+		return status;
+	if (sodium_init() < 0)
+		return EX_OSERR;
+	optind = 1;
+	parsed = parse(&set, argc, argv, verdict, sizeof(verdict));
+	return deliver(&set, parsed, verdict);
+}

@@ -1,0 +1,214 @@
+/*
+ * monitor - see monitor.h. The engine is taken for an attacker's: each request is checked, and
+ * what it may have is counted.
+ */
+#include "mailer/monitor.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define UPGRADES_WITH_OFFER 2 /* connections on which one host's offer is taken up */
+
+static void
+add_hop(struct log_line *l, const struct hop *hop)
+{
+	if (hop->host[0] != '\0')
+		log_addf(l, "relay", "%s [%s]", hop->host, hop->address);
+}
+
+static void
+log_upgrade_failed(const struct monitor *m, const char *why)
+{
+	struct log_line l;
+
+	log_start(&l, m->queue_id);
+	log_words(&l, "upgrade failed");
+	add_hop(&l, &m->hop);
+	log_add(&l, "reason", why);
+	log_add(
+	    &l, "next", m->failed_upgrades < UPGRADES_WITH_OFFER ? "retry" : "without XPONY");
+	log_send(&l, LOG_WARNING);
+}
+
+static void
+set_refusal(struct session_answer *a, const struct verdict *v)
+{
+	(void)snprintf(a->text, sizeof(a->text), "%d %s %.*s", v->code, v->enhanced,
+	    (int)(sizeof(a->text) - 32), v->text);
+}
+
+/* The code, enhanced code and text of a reply that the engine heard from the host it is
+ * leaving. */
+static void
+note_refusal(struct monitor *m, const char *said)
+{
+	char enhanced[12] = "", text[SESSION_TEXT_MAX + ROUTE_TEXT];
+	int code = 0, used = 0;
+
+	if (sscanf(said, "%3d%*1[ -]%n", &code, &used) < 1 || used == 0)
+		used = code = 0;
+	if (sscanf(said + used, "%11[0-9.]", enhanced) == 1)
+		used += (int)strlen(enhanced);
+	while (said[used] == ' ')
+		used++;
+	(void)snprintf(text, sizeof(text), "%.255s [%.63s] said: %s", m->hop.host,
+	    m->hop.address, said + used);
+	route_note_failure(m->route, code, enhanced, text);
+}
+
+static enum route_step
+next_step(struct monitor *m, const struct session_request *q, struct verdict *v)
+{
+	bool connected = m->hop.host[0] != '\0';
+
+	if (connected && q->reason == SESSION_HOP_UPGRADE) {
+		m->failed_upgrades++;
+		log_upgrade_failed(m, q->text);
+		m->offer = m->failed_upgrades < UPGRADES_WITH_OFFER;
+		if (m->failed_upgrades <= UPGRADES_WITH_OFFER) {
+			if (route_again(m->route, m->engine, &m->hop, v) == ROUTE_CONNECTED)
+				return ROUTE_CONNECTED;
+		}
+	} else if (connected) {
+		note_refusal(m, q->text);
+	}
+	m->failed_upgrades = 0;
+	m->offer = true;
+	return route_next(m->route, m->engine, &m->hop, v);
+}
+
+/* False when the engine is gone. */
+static bool
+answer_hop(struct monitor *m, const struct session_request *q)
+{
+	struct session_answer a = {.kind = SESSION_ASK_HOP};
+	struct verdict v;
+	bool sent;
+
+	m->dh_granted = m->has_peer = false;
+	if (m->route == NULL) {
+		(void)snprintf(
+		    a.text, sizeof(a.text), "%.*s", (int)sizeof(a.text) - 1, m->verdict);
+		return request_answer(m->engine, &a, -1);
+	}
+	switch (next_step(m, q, &v)) {
+	case ROUTE_HANGUP:
+		return true; /* its report may still wait to be read */
+	case ROUTE_EXHAUSTED:
+		m->hop.host[0] = '\0';
+		set_refusal(&a, &v);
+		return request_answer(m->engine, &a, -1);
+	case ROUTE_CONNECTED:
+		break;
+	}
+	a.granted = true;
+	a.offer = m->offer;
+	(void)snprintf(a.host, sizeof(a.host), "%s", m->hop.host);
+	(void)snprintf(a.address, sizeof(a.address), "[%s]", m->hop.address);
+	sent = request_answer(m->engine, &a, m->hop.fd);
+	(void)close(m->hop.fd);
+	return sent;
+}
+
+static bool
+answer_dh(struct monitor *m, const struct session_request *q)
+{
+	struct session_answer a = {.kind = SESSION_ASK_DH};
+
+	/* One a connection (PROTOCOL.md, "Static keys"): an engine that was taken over is no
+	 * oracle. */
+	if (!m->dh_granted && m->hop.host[0] != '\0')
+		a.granted = key_dh(m->key, q->key, a.dh);
+	m->dh_granted = true;
+	if (!a.granted)
+		(void)snprintf(a.text, sizeof(a.text), "451 4.7.0 No key exchange with %.200s",
+		    m->hop.host);
+	return request_answer(m->engine, &a, -1);
+}
+
+static bool
+answer_peer(struct monitor *m, const struct session_request *q)
+{
+	struct session_answer a = {.kind = SESSION_ASK_PEER, .granted = true};
+
+	memcpy(m->peer, q->key, sizeof(m->peer));
+	m->has_peer = true;
+	return request_answer(m->engine, &a, -1);
+}
+
+static void
+log_report(const struct monitor *m, const struct session_report *r)
+{
+	char fingerprint[KEY_FINGERPRINT_MAX];
+	struct log_line l;
+
+	log_start(&l, m->queue_id);
+	add_hop(&l, &m->hop);
+	log_add(&l, "suite", r->suite[0] != '\0' ? r->suite : "none");
+	if (m->has_peer) {
+		key_fingerprint(m->peer, fingerprint);
+		log_add(&l, "key", fingerprint);
+	}
+	log_add_number(&l, "messages", (long long)r->messages);
+	log_add_number(&l, "octets", (long long)r->octets);
+	if (r->refused > 0)
+		log_add_number(&l, "refused", (long long)r->refused);
+	if (r->fault != ERR_NONE)
+		log_add(&l, "fault", err_text((enum err)r->fault));
+	if (r->verdict[0] != '\0')
+		log_add(&l, "stat", r->verdict);
+	if (m->key_is_fresh && m->has_peer)
+		log_add(&l, "own-key", "none, fresh one used");
+	log_add_number(&l, "ms", clock_ms() - m->started);
+	log_send(&l, LOG_INFO);
+}
+
+static void
+log_engine_lost(const struct monitor *m, const char *why)
+{
+	struct log_line l;
+
+	log_start(&l, m->queue_id);
+	log_words(&l, why);
+	add_hop(&l, &m->hop);
+	log_send(&l, LOG_ERR);
+}
+
+void
+monitor_run(struct monitor *m)
+{
+	struct session_request q;
+	enum request_result result;
+	bool alive = true;
+
+	while (alive && (result = request_receive(m->engine, &q)) != REQUEST_END) {
+		if (result == REQUEST_BAD) {
+			log_engine_lost(m, "engine broke its bounds");
+			return;
+		}
+		switch ((enum session_request_kind)q.kind) {
+		case SESSION_ASK_HOP:
+			alive = answer_hop(m, &q);
+			break;
+		case SESSION_ASK_DH:
+			alive = answer_dh(m, &q);
+			break;
+		case SESSION_ASK_PEER:
+			alive = answer_peer(m, &q);
+			break;
+		case SESSION_TELL_DONE:
+			log_report(m, &q.report);
+			return;
+		case SESSION_ASK_BACKEND:
+			log_engine_lost(m, "engine broke its bounds");
+			return;
+		}
+	}
+	log_engine_lost(m, "engine ended without a report");
+}

@@ -1,0 +1,209 @@
+/*
+ * blackpony-receiver - started by inetd, xinetd or a systemd socket for each connection to port
+ * 25: offers XPONY, and gives the dialogue to `sendmail -bs` over a TCP pair that shows the
+ * true client.
+ */
+#include "lib/clock.h"
+#include "lib/launch.h"
+#include "lib/log.h"
+#include "libxpony/rot.h"
+#include "receiver/backend.h"
+#include "receiver/greeting.h"
+#include "receiver/inspect.h"
+#include "receiver/monitor.h"
+#include "receiver/pair.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define NAME "blackpony-receiver"
+
+static char *const default_backend[] = {
+    (char[]){"/usr/sbin/sendmail"}, (char[]){"-bs"}, (char[]){"-Am"}, NULL};
+
+struct settings {
+	const char *key_file;
+	const char *name;
+	char *const *backend;
+	struct suite_list suites;
+	int rot;
+	bool check;
+};
+
+static void
+usage(FILE *out)
+{
+	(void)fprintf(out, "usage: " NAME " [-v] [-k hostkey] [-n name] [-s suites] [--check]\n"
+			   "                          [-- backend [argument ...]]\n");
+}
+
+/* Under inetd standard error is the client's connection, so a fault goes to the log; a person
+ * at a terminal reads it too. */
+static int
+fault(const char *what, const char *which)
+{
+	struct log_line l;
+
+	log_start(&l, NULL);
+	log_words(&l, what);
+	log_add(&l, "argument", which);
+	log_send(&l, LOG_ERR);
+	if (isatty(STDERR_FILENO)) {
+		(void)fprintf(stderr, NAME ": %s%s%s\n", what, which != NULL ? ": " : "",
+		    which != NULL ? which : "");
+		usage(stderr);
+	}
+	return EX_USAGE;
+}
+
+static int
+parse_option(struct settings *set, int option)
+{
+	switch (option) {
+	case 'v':
+		log_verbose(true);
+		return EX_OK;
+	case 'k':
+		set->key_file = optarg;
+		return EX_OK;
+	case 'n':
+		set->name = optarg;
+		return greeting_is_name(optarg) ? EX_OK : fault("-n wants a host name", optarg);
+	case 's':
+		if ((set->rot = rot_parse(optarg, strlen(optarg))) > 0)
+			return EX_OK;
+		if (suite_list_parse(&set->suites, optarg))
+			return EX_OK;
+		return fault("-s wants a list of known suites", optarg);
+	case 'c':
+		set->check = true;
+		return EX_OK;
+	default:
+		return fault("an option is unknown or lacks its value", NULL);
+	}
+}
+
+/* -1 to go on, else the exit status. */
+static int
+parse(struct settings *set, int argc, char **argv)
+{
+	static const struct option longs[] = {{"check", no_argument, NULL, 'c'},
+	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+	int option, status;
+
+	*set = (struct settings){.key_file = BLACKPONY_HOSTKEY, .backend = default_backend};
+	suite_list_default(&set->suites);
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "+vk:n:s:", longs, NULL)) != -1) {
+		if (option == 'h') {
+			usage(stdout);
+			return EX_OK;
+		}
+		if (option == 'V') {
+			(void)printf(NAME " %s\n", PACKAGE_VERSION);
+			return EX_OK;
+		}
+		if ((status = parse_option(set, option)) != EX_OK)
+			return status;
+	}
+	if (optind < argc)
+		set->backend = argv + optind;
+	if (set->backend[0][0] != '/')
+		return fault("the back end wants an absolute path", set->backend[0]);
+	return -1;
+}
+
+static bool
+find_addresses(struct monitor *m)
+{
+	socklen_t client = sizeof(m->client), local = sizeof(m->local);
+
+	return getpeername(STDIN_FILENO, (struct sockaddr *)&m->client, &client) == 0 &&
+	       getsockname(STDIN_FILENO, (struct sockaddr *)&m->local, &local) == 0 &&
+	       pair_normalise(&m->client) && pair_normalise(&m->local);
+}
+
+/* No key file is no outage; one that may not be used means that no upgrade is offered. */
+static void
+take_key(const struct settings *set, struct monitor *m)
+{
+	char why[KEY_REASON_MAX];
+	struct log_line l;
+
+	if (set->rot > 0)
+		return;
+	switch (key_read(&m->key, set->key_file, why)) {
+	case KEY_OK:
+		break;
+	case KEY_MISSING:
+		m->key = key_fresh();
+		m->key_is_fresh = true;
+		break;
+	case KEY_REFUSED:
+		log_start(&l, NULL);
+		log_words(&l, "no upgrade offered");
+		log_add(&l, "reason", why);
+		log_send(&l, LOG_ERR);
+		break;
+	}
+}
+
+static int
+serve(const struct settings *set)
+{
+	struct monitor m = {.started = clock_ms(),
+	    .backend = (char **)set->backend,
+	    .suites = &set->suites,
+	    .rot = set->rot};
+	struct session_config config = {.role = SESSION_SERVER,
+	    .suites = set->suites,
+	    .rot = set->rot,
+	    .random = randombytes_buf};
+	struct launch launch = {.config = &config, .server = true};
+	char name[GREETING_NAME_MAX];
+
+	if (!find_addresses(&m))
+		return fault("standard input is no TCP connection: start me from inetd", NULL);
+	if (set->name != NULL)
+		(void)snprintf(name, sizeof(name), "%s", set->name);
+	else
+		(void)greeting_name(name, sizeof(name));
+	m.name = config.name = name;
+	take_key(set, &m);
+	config.offer = m.key != NULL;
+	if (m.key != NULL)
+		memcpy(config.s_public, key_public(m.key), KEY_OCTETS);
+	launch.key = m.key;
+	if (launch_engine(&launch, &m.engine) > 0)
+		monitor_run(&m);
+	key_free(m.key);
+	return EX_OK;
+}
+
+int
+main(int argc, char **argv, char **envp)
+{
+	struct settings set;
+	int status;
+
+	setproctitle_init(argc, argv, envp);
+	launch_signals();
+	log_open(NAME);
+	if ((status = parse(&set, argc, argv)) >= 0)
+		return status;
+	if (sodium_init() < 0)
+		return EX_OSERR;
+	if (set.check) {
+		struct inspect_about about = {
+		    .backend = set.backend, .name = set.name, .key_file = set.key_file};
+
+		return inspect_run(&about, stdout);
+	}
+	return serve(&set);
+}

@@ -1,0 +1,189 @@
+/*
+ * monitor - see monitor.h. The engine is taken for an attacker's: each request is checked, and
+ * what it may have is counted.
+ */
+#include "receiver/monitor.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/request.h"
+#include "receiver/backend.h"
+#include "receiver/pair.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <syslog.h>
+#include <unistd.h>
+
+static void
+log_fault(const struct monitor *m, const char *what, const char *why)
+{
+	struct log_line l;
+
+	log_start(&l, NULL);
+	log_words(&l, what);
+	log_add_peer(&l, "peer", NULL, (const struct sockaddr *)&m->client);
+	log_add(&l, "reason", why);
+	log_send(&l, LOG_ERR);
+}
+
+/* The name that the client meant is not held against it: vanity MX names are everywhere. */
+static bool
+answer_peer(struct monitor *m, const struct session_request *q)
+{
+	struct session_answer a = {.kind = SESSION_ASK_PEER, .granted = true};
+
+	memcpy(m->peer, q->key, sizeof(m->peer));
+	m->has_peer = true;
+	(void)snprintf(m->meant, sizeof(m->meant), "%s", q->name);
+	return request_answer(m->engine, &a, -1);
+}
+
+static bool
+answer_dh(struct monitor *m, const struct session_request *q)
+{
+	struct session_answer a = {.kind = SESSION_ASK_DH};
+
+	/* One a connection (PROTOCOL.md, "Static keys"): an engine that was taken over is no
+	 * oracle. */
+	if (m->key != NULL && !m->dh_granted)
+		a.granted = key_dh(m->key, q->key, a.dh);
+	m->dh_granted = true;
+	if (!a.granted)
+		(void)snprintf(a.text, sizeof(a.text), "%s", err_reply(ERR_CRYPTO));
+	return request_answer(m->engine, &a, -1);
+}
+
+/* What sendmail is to be told of the session. False when no such suite was on offer. */
+static bool
+describe(const struct monitor *m, const struct session_request *q, struct backend_about *about,
+    char fingerprint[KEY_FINGERPRINT_MAX])
+{
+	static char rot[16];
+	size_t i;
+
+	memset(about, 0, sizeof(*about));
+	about->upgraded = q->upgraded != 0;
+	if (!about->upgraded)
+		return true;
+	if (m->rot > 0) {
+		(void)snprintf(rot, sizeof(rot), "ROT%d", m->rot);
+		about->suite = rot;
+		return true;
+	}
+	for (i = 0; i < m->suites->count; i++)
+		if (strcmp(m->suites->suite[i]->name, q->suite) == 0)
+			break;
+	if (i == m->suites->count || !m->has_peer || !m->dh_granted)
+		return false;
+	about->suite = m->suites->suite[i]->name;
+	about->bits = m->suites->suite[i]->bits;
+	key_fingerprint(m->peer, fingerprint);
+	about->key = fingerprint;
+	return true;
+}
+
+/* A back end on its end of a fresh TCP pair; our end, or -1 with the reason. */
+static int
+start_backend(struct monitor *m, const struct backend_about *about, char *why, size_t cap)
+{
+	int fds[2];
+	pid_t pid;
+
+	if (!pair_make(&m->client, &m->local, fds, why, cap))
+		return -1;
+	pid = backend_start(m->backend, fds[PAIR_SERVER], about, why, cap);
+	(void)close(fds[PAIR_SERVER]);
+	if (pid > 0)
+		return fds[PAIR_CLIENT];
+	(void)close(fds[PAIR_CLIENT]);
+	return -1;
+}
+
+static bool
+answer_backend(struct monitor *m, const struct session_request *q)
+{
+	struct session_answer a = {.kind = SESSION_ASK_BACKEND};
+	char why[BACKEND_WHY_MAX] = "", fingerprint[KEY_FINGERPRINT_MAX];
+	struct backend_about about;
+	int fd = -1;
+	bool sent;
+
+	if (m->backends >= MONITOR_BACKENDS || !describe(m, q, &about, fingerprint)) {
+		log_fault(m, "engine broke its bounds", "back end");
+		return false;
+	}
+	m->backends++;
+	if ((fd = start_backend(m, &about, why, sizeof(why))) < 0) {
+		log_fault(m, "no back end", why);
+		(void)snprintf(a.text, sizeof(a.text),
+		    "421 4.3.0 %.255s Service not available, closing connection", m->name);
+	}
+	a.granted = fd >= 0;
+	sent = request_answer(m->engine, &a, fd);
+	if (fd >= 0)
+		(void)close(fd);
+	return sent;
+}
+
+static void
+log_report(const struct monitor *m, const struct session_report *r)
+{
+	char fingerprint[KEY_FINGERPRINT_MAX];
+	struct log_line l;
+
+	log_start(&l, NULL);
+	log_add_peer(&l, "peer", NULL, (const struct sockaddr *)&m->client);
+	log_add(&l, "suite", r->suite[0] != '\0' ? r->suite : "none");
+	if (m->has_peer) {
+		key_fingerprint(m->peer, fingerprint);
+		log_add(&l, "key", fingerprint);
+	}
+	if (m->meant[0] != '\0' && strcasecmp(m->meant, m->name) != 0)
+		log_add(&l, "meant", m->meant);
+	log_add_number(&l, "messages", (long long)r->messages);
+	log_add_number(&l, "octets", (long long)r->octets);
+	if (r->refused > 0)
+		log_add_number(&l, "refused", (long long)r->refused);
+	if (r->fault != ERR_NONE)
+		log_add(&l, "fault", err_text((enum err)r->fault));
+	if (r->verdict[0] != '\0')
+		log_add(&l, "stat", r->verdict);
+	if (m->key_is_fresh && m->has_peer)
+		log_add(&l, "own-key", "none, fresh one used");
+	log_add_number(&l, "ms", clock_ms() - m->started);
+	log_send(&l, LOG_INFO);
+}
+
+void
+monitor_run(struct monitor *m)
+{
+	struct session_request q;
+	enum request_result result;
+	bool alive = true;
+
+	while (alive && (result = request_receive(m->engine, &q)) != REQUEST_END) {
+		if (result == REQUEST_BAD) {
+			log_fault(m, "engine broke its bounds", "request");
+			return;
+		}
+		switch ((enum session_request_kind)q.kind) {
+		case SESSION_ASK_DH:
+			alive = answer_dh(m, &q);
+			break;
+		case SESSION_ASK_PEER:
+			alive = answer_peer(m, &q);
+			break;
+		case SESSION_ASK_BACKEND:
+			alive = answer_backend(m, &q);
+			break;
+		case SESSION_TELL_DONE:
+			log_report(m, &q.report);
+			return;
+		case SESSION_ASK_HOP:
+			log_fault(m, "engine broke its bounds", "request");
+			return;
+		}
+	}
+	log_fault(m, "engine ended without a report", NULL);
+}
