@@ -192,7 +192,7 @@ full_disk() {
 	mkdir full && mount -t tmpfs -o size=4k,mode=700 none full || return
 	head -c 4096 /dev/zero >full/ballast
 	timeout 20 "$keygen" -f full/key
-	echo "status $?, left: $(ls full)"
+	echo "status $?, left:" $(ls full)
 }
 if is_root && unshare --mount true 2>/dev/null; then
 	export -f full_disk

@@ -104,6 +104,7 @@ test_fresh(void)
 	ok(key_set_comment(a, longest), "comment of the longest kind");
 	ok(!key_set_comment(a, "caf\303\251"), "comment beyond ASCII");
 	ok(!key_set_comment(a, "tab\there"), "comment with a tab");
+	ok(!key_set_comment(a, "\177"), "comment with a DEL");
 	is_str(key_comment(a), longest, "a refused comment changes nothing");
 	key_free(a);
 	key_free(b);
