@@ -31,7 +31,7 @@ struct key {
 
 /* One line for a person: the file, then what is wrong with it. Returns false for its callers'
  * sake. */
-static bool
+__attribute__((format(printf, 3, 4))) static bool
 refuse(char *why, const char *path, const char *format, ...)
 {
 	va_list ap;
