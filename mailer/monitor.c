@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "lib/request.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,17 @@
 static void
 add_hop(struct log_line *l, const struct hop *hop)
 {
-	if (hop->host[0] != '\0')
-		log_addf(l, "relay", "%s [%s]", hop->host, hop->address);
+	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+	struct sockaddr_in *in = (struct sockaddr_in *)&address;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
+
+	if (hop->host[0] == '\0')
+		return;
+	if (inet_pton(AF_INET, hop->address, &in->sin_addr) == 1)
+		address.ss_family = AF_INET;
+	else if (inet_pton(AF_INET6, hop->address, &in6->sin6_addr) == 1)
+		address.ss_family = AF_INET6;
+	log_add_peer(l, "relay", hop->host, (const struct sockaddr *)&address);
 }
 
 static void
