@@ -297,8 +297,8 @@ host_pony() {
 	local root program
 	root=$(host_root "$1")
 	mkdir -p "$root/usr/libexec/blackpony"
-	for program in mailer/blackpony-mailer receiver/blackpony-receiver keygen/blackpony-keygen; do
-		install -m 755 "$world_build/$program" "$root/usr/libexec/blackpony/" ||
+	for program in blackpony-mailer blackpony-receiver blackpony-keygen; do
+		install -m 755 "${BLACKPONY_BIN:-$world_build}/$program" "$root/usr/libexec/blackpony/" ||
 			world_die "build $program first"
 	done
 	ln -sf ../libexec/blackpony/blackpony-keygen "$root/usr/bin/"
