@@ -30,6 +30,13 @@ good_result(void)
 	return r;
 }
 
+static void
+fill(struct resolve_result *r)
+{
+	for (size_t i = 1; i < RESOLVE_ADDRESSES; i++)
+		r->address[i] = r->address[0];
+}
+
 /* A resolver whose child answers any request with n octets of r. */
 static struct resolver *
 start_liar(const void *r, size_t n)
@@ -85,7 +92,7 @@ test_lies(void)
 	is_int(ask_liar(&honest, 1, &got), RESOLVE_TEMPORARY, "one octet");
 	LIES("an outcome that there is not", lie.outcome = RESOLVE_OUTCOMES);
 	LIES("a negative outcome", lie.outcome = (enum resolve_outcome) - 1);
-	LIES("more addresses than fit", lie.count = RESOLVE_ADDRESSES + 1);
+	LIES("more addresses than fit", (fill(&lie), lie.count = RESOLVE_ADDRESSES + 1));
 	LIES("four billion addresses", lie.count = UINT32_MAX);
 	LIES("found nothing", lie.count = 0);
 	LIES("unknown, with an address", lie.outcome = RESOLVE_UNKNOWN);
@@ -202,10 +209,10 @@ test_child_dawdles(void)
 	    "a child that stands still");
 	is_int(r.outcome, RESOLVE_TEMPORARY, "is a temporary fault");
 	ok(clock_ms() - begin >= 300 && clock_ms() - begin < 3000, "at the deadline");
+	is_int(resolver->fd, -1, "and is not asked again: it would answer the question before");
 	resolve_stop(resolver);
 
-	/* The pair comes after the child, as the engine does: the child must not hold it open.
-	 */
+	/* The pair comes after the child, as the engine does, lest the child holds it open. */
 	resolver = resolve_start(&any);
 	kill(resolver->pid, SIGSTOP);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, watch) != 0)

@@ -107,7 +107,7 @@ def strangers(x):
 
 def badnames(x):
     if x.kind == MX:
-        x.records = [mx(x.name, 1, "mx\n250 ok.liar.test"), mx(x.name, 2, "%n%s.liar.test"),
+        x.records = [mx(x.name, 1, "mx\n250 ok.liar.test")] * 20 + [mx(x.name, 2, "%n%s.liar.test"),
                      mx(x.name, 3, "a" * 63 + "." + "b" * 63 + "." + "c" * 63 + "." + "\xff" * 60),
                      mx(x.name, 4, ""), mx(x.name, 5, "mx2.liar.test")]
 
@@ -158,9 +158,10 @@ def stump(x):
 
 
 def lame(x):
+    """Only the way to somebody else, from a server that does not go there itself."""
     x.flags &= ~(AA | RA)
-    x.raw = (struct.pack("!HHHHHH", x.id, x.flags, 1, 0, 1, 0) + x.question
-             + rr("test", NS, wire("ns.elsewhere.test")))
+    x.raw = (struct.pack("!HHHHHH", x.id, x.flags, 1, 0, 1, 1) + x.question
+             + rr("test", NS, wire("ns.elsewhere.test")) + a("ns.elsewhere.test", "192.0.2.53"))
 
 
 def signed(x):
@@ -206,6 +207,13 @@ def unreachable_tcp(x):
     x.silent = "tcp"
 
 
+def cut(x):
+    """Cut off by UDP, and by TCP still."""
+    x.udp_truncated = True
+    x.flags |= TC
+    x.records = [mx(x.name, 10, "mx2.liar.test")]
+
+
 def dangling(x):
     x.records = [rr(x.name, CNAME, wire("gone.liar.test"))]
     x.rcode = NXDOMAIN
@@ -229,7 +237,7 @@ BEHAVIOUR = {
     "badaddress": badlengths, "pointer": pointer, "overrun": overrun, "countlie": countlie,
     "wrongid": wrongid, "wrongquestion": wrongquestion, "babble": babble, "stump": stump, "lame": lame,
     "signed": signed, "pushy": signed, "mapped": mapped, "crowd": crowd, "half": half,
-    "truncated": unreachable_tcp, "dangling": dangling,
+    "truncated": unreachable_tcp, "cut": cut, "dangling": dangling,
 }
 
 
