@@ -15,9 +15,9 @@
 enum {
 	SECONDS_CONNECT =
 	    250, /* above the monitor's own budget of 240 for names and connects */
-	SECONDS_GREETING = 300, /* RFC 5321 section 4.5.3.2 */
+	SECONDS_GREETING = 120, /* less than RFC 5321's 300: the next host has to fit into the */
+	SECONDS_REPLY = 120,    /* five minutes that sendmail waits for its EHLO reply */
 	SECONDS_UPGRADE = 60,
-	SECONDS_REPLY = 300,
 	SECONDS_DIALOGUE = 3900, /* above sendmail's own hour */
 	SECONDS_LEAVING = 5,
 };
