@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -47,6 +48,15 @@ void_descriptors(int from)
 		(void)close(null);
 }
 
+static bool
+become(uid_t user, gid_t group)
+{
+	if (user == 0 || getuid() != 0)
+		return true;
+	return setgroups(0, NULL) == 0 && setresgid(group, group, group) == 0 &&
+	    setresuid(user, user, user) == 0 && setuid(0) != 0;
+}
+
 _Noreturn static void
 engine(const struct launch *l, int socket)
 {
@@ -65,7 +75,7 @@ engine(const struct launch *l, int socket)
 		r.near_in = STDIN_FILENO;
 		r.near_out = STDOUT_FILENO;
 	}
-	if (!sandbox_enter() || (s = session_new(l->config)) == NULL)
+	if (!become(l->user, l->group) || !sandbox_enter() || (s = session_new(l->config)) == NULL)
 		_exit(EXIT_FAILURE);
 	relay_run(&r, s);
 	session_free(s);

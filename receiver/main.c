@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -154,6 +155,19 @@ take_key(const struct settings *set, struct monitor *m)
 	}
 }
 
+/* Whom the engine becomes: a user that owns nothing. */
+static bool
+find_engine_user(struct launch *launch)
+{
+	struct passwd *user;
+
+	if ((user = getpwnam("blackpony-net")) == NULL && (user = getpwnam("nobody")) == NULL)
+		return false;
+	launch->user = user->pw_uid;
+	launch->group = user->pw_gid;
+	return user->pw_uid != 0;
+}
+
 static int
 serve(const struct settings *set)
 {
@@ -174,6 +188,8 @@ serve(const struct settings *set)
 		(void)snprintf(name, sizeof(name), "%s", set->name);
 	else
 		(void)greeting_name(name, sizeof(name));
+	if (!find_engine_user(&launch))
+		return fault("neither user blackpony-net nor user nobody exists", NULL);
 	m.name = config.name = name;
 	take_key(set, &m);
 	config.offer = m.key != NULL;
