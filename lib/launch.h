@@ -12,6 +12,8 @@
 struct launch {
 	const struct session_config *config;
 	struct key *key; /* wiped in the child before it reads anything */
+	uid_t user;      /* whom the engine becomes when root starts it; 0: stays who it is */
+	gid_t group;
 	bool server; /* descriptor 0 is the network (inetd); else 0 and 1 are the MTA's pipes */
 };
 
