@@ -191,6 +191,14 @@ test_source(void)
 	ok(strstr(verdict.text, "source address: ") != NULL, "it is named: %s", verdict.text);
 	is_int(verdict.code, 451, "and temporary: interfaces come and go");
 	route_free(route);
+
+	memset(&o.source, 0, sizeof o.source);
+	o.source.ss_family = AF_INET6;
+	route = route_to("[127.0.0.2]", &o);
+	is_int(route_next(route, -1, &hop, &verdict), ROUTE_CONNECTED,
+	    "one of the other family is left alone");
+	close(hop.fd);
+	route_free(route);
 	close(a);
 }
 
