@@ -77,6 +77,23 @@ option(int fd, int level, int name)
 static const struct route_options plain;
 
 static void
+test_total(void)
+{
+	const struct route_options one = {.total_seconds = 1};
+	int a = listen_on("127.0.0.2", 0, 8);
+	struct route *route = route_to("[127.0.0.2]:[127.0.0.2]", &one);
+
+	is_int(route_next(route, -1, &hop, &verdict), ROUTE_CONNECTED, "in time");
+	close(hop.fd);
+	poll(NULL, 0, 1050);
+	is_int(route_next(route, -1, &hop, &verdict), ROUTE_EXHAUSTED,
+	    "too late, although it listens");
+	is_int(verdict.code, 451, "451");
+	route_free(route);
+	close(a);
+}
+
+static void
 test_walk(void)
 {
 	int a = listen_on("127.0.0.2", 0, 8), b = listen_on("127.0.0.4", port, 8);
@@ -276,6 +293,7 @@ main(void)
 	test_walk();
 	test_verdicts();
 	test_source();
+	test_total();
 	test_time();
 	route_free(NULL);
 	return tap_done();

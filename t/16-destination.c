@@ -106,6 +106,7 @@ test_bad(void)
 	is_bad("a..b", "no host name");
 	is_bad("a b", "no host name");
 	is_bad("a\r\nb", "a??b");
+	is_bad("a\177b", "a?b");
 	is_bad("%n%s", "%n%s");
 	is_bad("caf\xc3\xa9.test", "caf??.test");
 	is_bad("user@host", "no host name");
