@@ -120,7 +120,8 @@ answer_hop(struct monitor *m, const struct session_request *q)
 	a.granted = true;
 	a.offer = m->offer;
 	(void)snprintf(a.host, sizeof(a.host), "%s", m->hop.host);
-	(void)snprintf(a.address, sizeof(a.address), "[%s]", m->hop.address);
+	(void)snprintf(a.address, sizeof(a.address), "[%s%s]",
+	    strchr(m->hop.address, ':') != NULL ? "IPv6:" : "", m->hop.address);
 	sent = request_answer(m->engine, &a, m->hop.fd);
 	(void)close(m->hop.fd);
 	return sent;
