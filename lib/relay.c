@@ -80,8 +80,9 @@ fill(struct turn *t, enum session_side side, int fd)
 	}
 }
 
-/* What cannot be written any more is dropped: the reading half tells the session of the end. */
-static void
+/* What cannot be written any more is dropped: the reading half tells the session of the end.
+ * True when something went, so that there is room again. */
+static bool
 drain(struct turn *t, enum session_side side, int fd)
 {
 	const uint8_t *p;
@@ -90,12 +91,25 @@ drain(struct turn *t, enum session_side side, int fd)
 
 	p = session_output(t->s, side, &n);
 	if (n == 0)
-		return;
+		return false;
 	put = fd < 0 ? (ssize_t)n : write(fd, p, n);
 	if (put > 0)
 		session_written(t->s, side, (size_t)put);
 	else if (put < 0 && errno != EAGAIN && errno != EINTR)
 		session_written(t->s, side, n);
+	else
+		return false;
+	return true;
+}
+
+/* Both, as far as the sockets take it: a session that waited for room would wait for ever if the
+ * last of it went out now, with nothing left to poll for. */
+static bool
+drain_both(struct turn *t)
+{
+	bool far = drain(t, SESSION_FAR, t->r->far);
+
+	return drain(t, SESSION_NEAR, t->r->near_out) || far;
 }
 
 /* The session wants another near or far side: the old one gets what is still queued, then the
@@ -104,7 +118,7 @@ static void
 drop_side(struct turn *t, const struct session_request *q)
 {
 	if (q->kind == SESSION_ASK_BACKEND && t->r->near_in >= 0) {
-		drain(t, SESSION_NEAR, t->r->near_out);
+		(void)drain(t, SESSION_NEAR, t->r->near_out);
 		close_near(t->r);
 	} else if (q->kind == SESSION_ASK_HOP) {
 		close_fd(&t->r->far);
@@ -289,9 +303,9 @@ relay_run(struct relay *r, struct session *s)
 	set_nonblocking(r->near_out);
 	set_nonblocking(r->far);
 	for (;;) {
-		session_run(s);
-		drain(&t, SESSION_FAR, r->far);
-		drain(&t, SESSION_NEAR, r->near_out);
+		do
+			session_run(s);
+		while (drain_both(&t));
 		ask(&t);
 		shut_sides(&t);
 		if (session_is_over(s))

@@ -117,11 +117,12 @@ is_server(const struct session *s)
 	return s->config->role == SESSION_SERVER;
 }
 
-void
-session_run(struct session *s)
+/* All that can be said before something new is heard. */
+static void
+step_all(struct session *s)
 {
 	enum err fault;
-	bool moved, hold;
+	bool moved;
 
 	do {
 		/* What was authentic before a fault is still acted upon; then the fault counts.
@@ -130,10 +131,24 @@ session_run(struct session *s)
 		moved = is_server(s) ? server_step(s) : client_step(s);
 		if (!moved && fault != ERR_NONE && !session_is_over(s))
 			session_fail(s, fault);
+	} while (moved);
+}
+
+/* Seals once for all of it: one flight is one record where it fits in one. Then again, since
+ * what was sealed made room. */
+void
+session_run(struct session *s)
+{
+	size_t waiting;
+	bool hold;
+
+	do {
+		step_all(s);
+		waiting = buf_len(&s->far.out);
 		hold = is_server(s) ? server_may_hold(s) : client_may_hold(s);
 		if (channel_flush(&s->far, !hold) != ERR_NONE)
 			session_fail(s, ERR_LIMIT);
-	} while (moved);
+	} while (buf_len(&s->far.out) < waiting);
 }
 
 void

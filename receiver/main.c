@@ -15,6 +15,8 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -120,11 +122,14 @@ parse(struct settings *set, int argc, char **argv)
 	return -1;
 }
 
+/* One flight is one write, and none waits for the acknowledgement of the one before. */
 static bool
-find_addresses(struct monitor *m)
+take_connection(struct monitor *m)
 {
+	const int on = 1;
 	socklen_t client = sizeof(m->client), local = sizeof(m->local);
 
+	(void)setsockopt(STDIN_FILENO, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	return getpeername(STDIN_FILENO, (struct sockaddr *)&m->client, &client) == 0 &&
 	       getsockname(STDIN_FILENO, (struct sockaddr *)&m->local, &local) == 0 &&
 	       pair_normalise(&m->client) && pair_normalise(&m->local);
@@ -182,7 +187,7 @@ serve(const struct settings *set)
 	struct launch launch = {.config = &config, .server = true};
 	char name[GREETING_NAME_MAX];
 
-	if (!find_addresses(&m))
+	if (!take_connection(&m))
 		return fault("standard input is no TCP connection: start me from inetd", NULL);
 	if (set->name != NULL)
 		(void)snprintf(name, sizeof(name), "%s", set->name);
