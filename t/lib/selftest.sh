@@ -64,12 +64,12 @@ ok "and the envelope" grep -aqi 'MAIL From:<alice@' "$WORLD/pcap"
 like "$(host_queue a)" 'is empty' "nothing is left in a's queue"
 is "$(ls /etc/mail/sendmail.mc 2>/dev/null)" "" "the machine's own /etc/mail saw nothing"
 
-# Over a delay line of 30 ms each way, a ping takes 60 ms.
+# Over a delay line of 30 ms each way, a ping takes 60 ms and a fraction.
 wire_delay a b 30
 for address in 10.77.0.2 fd77::2; do
-	rtt=$(host_run wire true && HOST_NETWORK=a host_run wire ping -c 5 -i 0.2 -q $address |
-		sed -n 's,^rtt [^=]*= \([0-9]*\)[^/]*/\([0-9]*\).*,\1 \2,p')
-	is "$rtt" "60 60" "ping $address over the delay line: 60 ms, to the millisecond"
+	rtt=$(HOST_NETWORK=a host_run wire ping -c 8 -i 0.2 -q $address |
+		sed -n 's,^rtt [^=]*= \([0-9]*\)\..*,\1,p')
+	is "$rtt" 60 "ping $address over the delay line: 60 ms, to the millisecond"
 done
 
 # shellcheck disable=SC2207 # words
@@ -80,17 +80,20 @@ ok "no process and no namespace is left" no_traces "${gone[@]}"
 nok "no file is left" ls -d "$scratch"
 nok "no mount is left" grep "$scratch" /proc/mounts
 
-# The same when the shell is killed with no chance to clean up.
-notes=$(mktemp)
-bash -c '. "$0/world.sh"; world_start; host_start a 10.77.0.1 fd77::1
-	for pid in "${host_pid[@]}"; do readlink /proc/$pid/ns/net; done >"$1"
-	echo "$WORLD" >>"$1"
-	host_run a sleep 100' "$here" "$notes" &
-victim=$!
-ok "a second world beside the first" wait_for 20 grep -q ^/tmp/ "$notes"
-# shellcheck disable=SC2207 # words
-gone=($(cat "$notes"))
-{ kill -KILL $victim; wait $victim; } 2>/dev/null
-ok "killed: its namespaces go with it" wait_for 5 no_traces "${gone[@]}"
-rm -rf "$notes" "${gone[-1]}"
+# The same when the shell is killed, with a chance to clean up and without.
+for signal in TERM KILL; do
+	notes=$(mktemp)
+	bash -c '. "$0/world.sh"; world_start; host_start a 10.77.0.1 fd77::1
+		for pid in "${host_pid[@]}"; do readlink /proc/$pid/ns/net; done >"$1"
+		echo "$WORLD" >>"$1"
+		while :; do sleep 0.1; done' "$here" "$notes" &
+	victim=$!
+	ok "a second world beside the first" wait_for 20 grep -q ^/tmp/ "$notes"
+	# shellcheck disable=SC2207 # words
+	gone=($(cat "$notes"))
+	{ kill -$signal $victim; wait $victim; } 2>/dev/null
+	ok "its namespaces end with SIG$signal" wait_for 5 no_traces "${gone[@]}"
+	[ $signal != TERM ] || nok "and its files" ls -d "${gone[-1]}"
+	rm -rf "$notes" "${gone[-1]}"
+done
 done_testing

@@ -53,9 +53,15 @@ postmaster: root
 MAILER-DAEMON: postmaster
 root: carol
 END
-keep submit.mc </usr/share/sendmail/cf/debian/submit.mc
+if grep -q '^DAEMON_OPTIONS.*Port=submission' sendmail.mc; then
+	sed "s/\`25'/\`MSA'/" /usr/share/sendmail/cf/debian/submit.mc | keep submit.mc
+else
+	keep submit.mc </usr/share/sendmail/cf/debian/submit.mc
+fi
 
-m4 "$@" sendmail.mc >sendmail.cf
+tls=tls/tls.m4
+[ -e $tls ] || tls=
+m4 "$@" $tls sendmail.mc >sendmail.cf
 m4 submit.mc >submit.cf
 for map in access mailertable; do
 	makemap hash $map <$map

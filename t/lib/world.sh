@@ -18,6 +18,7 @@ declare -A host_pid host_parent host_name host_ip4 host_ip6
 world_reason() {
 	local tool
 	[ "${BLACKPONY_WORLDS:-yes}" = yes ] || { echo "BLACKPONY_WORLDS=$BLACKPONY_WORLDS"; return; }
+	[ "${BLACKPONY_WORLDS-}" != no ] || { echo "BLACKPONY_WORLDS=no"; return; }
 	[ "$(id -u)" -eq 0 ] || { echo "needs root, for namespaces"; return; }
 	for tool in ip nsenter apt-get dpkg tar flock; do
 		command -v "$tool" >/dev/null || { echo "needs $tool"; return; }
@@ -315,6 +316,20 @@ host_sendmail() {
 	host_run "$name" sh -s "$@" <"$world_lib/sendmail.sh" || world_die "$name: sendmail.cf"
 }
 
+# host_tls NAME: a certificate of its own, with which the next host_sendmail offers STARTTLS.
+host_tls() {
+	host_run "$1" sh -e -c 'mkdir -p /etc/mail/tls && cd /etc/mail/tls
+		openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+			-subj "/CN=$(hostname)" -keyout key.pem -out cert.pem
+		chmod 600 key.pem' >/dev/null 2>&1 || world_die "$1: no certificate"
+	host_put "$1" /etc/mail/tls/tls.m4 <<-'END'
+		define(`confSERVER_CERT', `/etc/mail/tls/cert.pem')dnl
+		define(`confSERVER_KEY', `/etc/mail/tls/key.pem')dnl
+		define(`confCACERT', `/etc/mail/tls/cert.pem')dnl
+		define(`confCACERT_PATH', `/etc/mail/tls')dnl
+	END
+}
+
 # host_daemon NAME: the sendmail daemon, with the ports of its sendmail.mc.
 host_daemon() {
 	host_run "$1" /usr/sbin/sendmail-mta -Am -L sm-mta -bd -q1h </dev/null ||
@@ -332,9 +347,21 @@ host_inetd() {
 
 host_xinetd() {
 	host_put "$1" /etc/xinetd.d/blackpony <"${2:-$world_src/doc/xinetd.blackpony}"
-	host_put "$1" /etc/xinetd.conf <<<'includedir /etc/xinetd.d'
+	host_put "$1" /etc/xinetd.conf <<<'include /etc/xinetd.d/blackpony'
 	host_spawn "$1" xinetd xinetd -dontfork -syslog mail
 	wait_for 5 host_listens "$1" 25 || world_die "$1: xinetd does not listen on 25"
+}
+
+# host_postfix NAME: Postfix, for this host's domain, on port 25; delivers to /var/mail.
+host_postfix() {
+	host_run "$1" sh -s <"$world_lib/postfix.sh" || world_die "$1: postfix does not start"
+	wait_for 10 host_listens "$1" 25 || world_die "$1: postfix does not listen"
+}
+
+# host_exim NAME: the same with Exim.
+host_exim() {
+	host_run "$1" sh -s <"$world_lib/exim.sh" || world_die "$1: exim does not start"
+	wait_for 10 host_listens "$1" 25 || world_die "$1: exim does not listen"
 }
 
 host_log() { cat "$(host_root "$1")/var/log/mail.log"; }
