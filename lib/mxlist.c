@@ -8,8 +8,10 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include "hosts.h"
 
 #define UNCUT 0x10000 /* above every preference */
+#define PER_FAMILY (RESOLVE_PER_HOST / 2)
 
 bool
 mxlist_open(struct mxlist *list, const struct resolve_options *options)
@@ -124,22 +126,14 @@ has_own(const struct mxlist *list, const struct sockaddr_storage *address, size_
 	return false;
 }
 
-/* Appends the addresses of one host, the families by turns, IPv6 first (RFC 6724 section 2.1),
- * so that a host that is unreachable in one of them costs one timeout and not all. */
+/* Appends the addresses of one host, IPv6 and IPv4, the families by turns, IPv6 first (RFC 6724
+ * section 2.1), so that a host that is unreachable in one of them costs one timeout and not all.
+ */
 static void
-add_addresses(struct mxlist *list, const struct mxlist_host *host, struct resolve_result *r)
+append_addresses(struct mxlist *list, const struct mxlist_host *host,
+    struct sockaddr_storage address[2][PER_FAMILY], const size_t n[2], struct resolve_result *r)
 {
-	struct sockaddr_storage address[2][RESOLVE_PER_HOST / 2];
-	const size_t cap = RESOLVE_PER_HOST / 2;
-	size_t n[2];
-
-	n[0] = find_family(list, host->name, AF_INET6, address[0], cap);
-	n[1] = find_family(list, host->name, AF_INET, address[1], cap);
-	if (has_own(list, address[0], n[0]) || has_own(list, address[1], n[1])) {
-		list->cut = host->preference;
-		return;
-	}
-	for (size_t i = 0; i < 2 * cap && r->count < RESOLVE_ADDRESSES; i++) {
+	for (size_t i = 0; i < 2 * PER_FAMILY && r->count < RESOLVE_ADDRESSES; i++) {
 		struct resolve_address *to = &r->address[r->count];
 
 		if (i / 2 >= n[i % 2])
@@ -150,6 +144,39 @@ add_addresses(struct mxlist *list, const struct mxlist_host *host, struct resolv
 		to->address = address[i % 2][i / 2];
 		r->count++;
 	}
+}
+
+static void
+add_addresses(struct mxlist *list, const struct mxlist_host *host, struct resolve_result *r)
+{
+	struct sockaddr_storage address[2][PER_FAMILY];
+	size_t n[2];
+
+	n[0] = find_family(list, host->name, AF_INET6, address[0], PER_FAMILY);
+	n[1] = find_family(list, host->name, AF_INET, address[1], PER_FAMILY);
+	if (has_own(list, address[0], n[0]) || has_own(list, address[1], n[1]))
+		list->cut = host->preference;
+	else
+		append_addresses(list, host, address, n, r);
+}
+
+/* "[host]" as /etc/hosts has it, whatever DNS says, as with "hosts: files dns". */
+static bool
+find_in_hosts(struct mxlist *list, const char *name, struct resolve_result *r)
+{
+	static const int families[2] = {AF_INET6, AF_INET};
+	const int wanted = list->options->family;
+	struct sockaddr_storage address[2][PER_FAMILY];
+	struct mxlist_host host = {.preference = 0};
+	size_t n[2] = {0, 0};
+
+	copy_lower(host.name, name);
+	for (size_t i = 0; i < 2; i++)
+		if (wanted == AF_UNSPEC || wanted == families[i])
+			n[i] = hosts_find(host.name, families[i], address[i], PER_FAMILY);
+	list->authentic = true; /* no name server was asked */
+	append_addresses(list, &host, address, n, r);
+	return r->count > 0;
 }
 
 /* What it means that no address was found. */
@@ -207,11 +234,15 @@ mxlist_find(
 	memset(r, 0, sizeof *r);
 	list->deadline = deadline;
 	list->mx = mx;
-	list->authentic = !search; /* a search believes what it is told does not exist */
 	if (!dns_name_is_valid(name)) {
 		r->outcome = RESOLVE_BAD_NAME;
 		return;
 	}
+	if (!mx && find_in_hosts(list, name, r)) {
+		r->outcome = RESOLVE_FOUND;
+		return;
+	}
+	list->authentic = !search; /* a search believes what it is told does not exist */
 	r->outcome = RESOLVE_UNKNOWN;
 	for (int i = 0; search && i < MAXDNSRCH && domain[i] != NULL; i++) {
 		strlcpy(full, name, sizeof full);

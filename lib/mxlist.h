@@ -32,7 +32,7 @@ struct mxlist {
 
 /* False, with errno, when memory is out. */
 bool mxlist_open(struct mxlist *list, const struct resolve_options *options);
-/* Fills r, which need not be zero before. */
+/* Fills r, which need not be zero before. Without mx /etc/hosts comes first. */
 void mxlist_find(
     struct mxlist *list, const char *name, bool mx, int64_t deadline, struct resolve_result *r);
 

@@ -62,8 +62,8 @@ struct resolver;
  * the fork and may be freed afterwards. */
 struct resolver *resolve_start(const struct resolve_options *options);
 
-/* Resolves name; mx: look for MX records (else its addresses only, as for "[host]", which are
- * never cut). A name with a dot in it is taken as absolute; a single label is tried with
+/* Resolves name; mx: look for MX records (else its addresses only, as for "[host]", from
+ * /etc/hosts first, which are never cut). A name with a dot in it is taken as absolute; a single label is tried with
  * resolv.conf's search list first, unless it ends in a dot. deadline: milliseconds of
  * CLOCK_MONOTONIC. watch_fd: a hang-up there ends the wait (-1: none). False when watch_fd hung
  * up. True otherwise, with r filled: when the child dies, lies or is late that is

@@ -165,6 +165,36 @@ is "$out $(cat "$WORLD/stderr")" " resolve-show: /etc/nothing: No such file or d
 look -w /etc one.test
 is "$out $(cat "$WORLD/stderr")" " resolve-show: /etc: Is a directory" "a directory for it"
 
+# sendmail's own client asks the system's resolver for "[host]": /etc/hosts first.
+host_put client /etc/hosts <<'END'
+127.0.0.1 localhost
+192.0.2.201 Filed.Example filed mail.one.test
+192.0.2.202 filed.example
+2001:db8::201 filed.example
+END
+if grep -q 'define HAVE___NSS_CONFIGURE_LOOKUP 1' "$abs_top_builddir/config.h"; then
+	look -n filed.example
+	is "$(sort <<<"$out" | tr '\n' '|')" \
+		"0 filed.example 192.0.2.201 authentic|0 filed.example 192.0.2.202 authentic|0 filed.example 2001:db8::201 authentic|filed.example: found|" \
+		"[host] by /etc/hosts, both families"
+	is "$(sed -n 2p <<<"$out")" "0 filed.example 2001:db8::201 authentic" "IPv6 first"
+	finds "-6 by /etc/hosts" "FILED.example.: found|0 filed.example 2001:db8::201 authentic" -6 -n FILED.example.
+	finds "another name on the line, a single label" "filed: found|0 filed 192.0.2.201 authentic" -n filed
+	finds "/etc/hosts goes before DNS, for both families" \
+		"mail.one.test: found|0 mail.one.test 192.0.2.201 authentic" -n mail.one.test
+	finds "nothing in the family wanted: DNS is asked" \
+		"mail.one.test: found|0 mail.one.test 2001:db8::1 authentic" -6 -n mail.one.test
+else
+	skip "this C library cannot be told to read /etc/hosts alone" 6
+fi
+finds "a domain is never looked for in /etc/hosts" "filed.example: unknown filed.example" filed.example
+finds "nor is an MX host" "one.test: found|10 mail.one.test 192.0.2.1" -4 one.test
+finds "[host] that is not there is asked of DNS" "a.order.test: found|0 a.order.test 192.0.2.10 authentic" \
+	-4 -n a.order.test
+host_run client rm /etc/hosts
+finds "so is every one without that file" "mail.one.test: found|0 mail.one.test 192.0.2.1 authentic" \
+	-4 -n mail.one.test
+
 asks $nsd 'search odd.test one.test'
 finds "a single label is searched for" "implicit: found|0 implicit.odd.test 192.0.2.3" implicit
 finds "in each domain of the list" "mail: found|0 mail.one.test 192.0.2.1" -4 mail
