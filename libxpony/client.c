@@ -86,10 +86,14 @@ client_leave(struct session *s, bool quit)
 	engine_state(s, CLIENT_LEAVING);
 }
 
+/* "mx.example [192.0.2.1]", and once only where the destination was an address. */
 static void
 host_text(const struct session *s, char *text, size_t cap)
 {
-	(void)snprintf(text, cap, "%s %s", s->client.host, s->client.address);
+	if (s->client.host[0] == '[')
+		(void)snprintf(text, cap, "%s", s->client.host);
+	else
+		(void)snprintf(text, cap, "%s %s", s->client.host, s->client.address);
 }
 
 /* Where the host says no, the MTA and its bounces learn which host: "550 5.1.1 host [addr]

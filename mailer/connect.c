@@ -77,8 +77,7 @@ say(struct verdict *verdict, int code, const char *enhanced, const char *format,
 			*p = '?';
 }
 
-/* "mx.example [192.0.2.1]", and once only for an address. */
-static const char *
+const char *
 hop_text(const struct hop *hop, char *text, size_t cap)
 {
 	if (hop->host[0] == '[')

@@ -52,6 +52,9 @@ enum route_step {
 	ROUTE_HANGUP,    /* watch_fd hung up: the engine is gone */
 };
 
+/* "mx.example [192.0.2.1]", "mx.example [IPv6:2001:db8::1]", and once only for an address. */
+const char *hop_text(const struct hop *hop, char *text, size_t cap);
+
 struct route;
 
 /* Copies list and options; the resolver stays the caller's. NULL when memory is out. */

@@ -136,13 +136,21 @@ parse_option(struct settings *set, int option, char *verdict, size_t cap)
 	return true;
 }
 
+/* sendmail's own file where there is one. None is no fault; one that cannot be read is, or this
+ * host's own names would be other ones today than yesterday. */
+static const char *
+default_own_names(void)
+{
+	return access(OWN_NAMES_FILE, F_OK) == 0 || errno != ENOENT ? OWN_NAMES_FILE : NULL;
+}
+
 static bool
 parse(struct settings *set, int argc, char **argv, char *verdict, size_t cap)
 {
 	int option;
 
 	*set = (struct settings){.key_file = BLACKPONY_HOSTKEY,
-	    .own_names_file = access(OWN_NAMES_FILE, F_OK) == 0 ? OWN_NAMES_FILE : NULL,
+	    .own_names_file = default_own_names(),
 	    .route = {.family = AF_UNSPEC, .port = 25}};
 	suite_list_default(&set->suites);
 	opterr = 0;

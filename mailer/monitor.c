@@ -53,12 +53,12 @@ set_refusal(struct session_answer *a, const struct verdict *v)
 	    (int)(sizeof(a->text) - 32), v->text);
 }
 
-/* The code, enhanced code and text of a reply that the engine heard from the host it is
- * leaving. */
+/* The code, enhanced code and text of a reply that the engine heard from the host it is leaving,
+ * or, without a code, what went wrong there. */
 static void
 note_refusal(struct monitor *m, const char *said)
 {
-	char enhanced[12] = "", text[SESSION_TEXT_MAX + ROUTE_TEXT];
+	char enhanced[12] = "", text[SESSION_TEXT_MAX + ROUTE_TEXT], host[ROUTE_TEXT];
 	int code = 0, used = 0;
 
 	if (sscanf(said, "%3d%*1[ -]%n", &code, &used) < 1 || used == 0)
@@ -67,8 +67,8 @@ note_refusal(struct monitor *m, const char *said)
 		used += (int)strlen(enhanced);
 	while (said[used] == ' ')
 		used++;
-	(void)snprintf(text, sizeof(text), "%.255s [%.63s] said: %s", m->hop.host,
-	    m->hop.address, said + used);
+	(void)snprintf(text, sizeof(text), "%s%s %s", hop_text(&m->hop, host, sizeof(host)),
+	    code > 0 ? " said:" : ":", said + used);
 	route_note_failure(m->route, code, enhanced, text);
 }
 
