@@ -218,13 +218,11 @@ if is_root; then
 		mkdir -p "jail/${library%/*}" && cp -L "$library" "jail/$library"
 	done
 	cp "$real" jail/keygen
-	export ASAN_OPTIONS=detect_leaks=0 # which needs /proc
 	first=$(chroot jail /keygen -f /one 2>&1)
 	is "$?" 0 "a chroot without /dev: a key is made" || diag "$first"
 	chroot jail /keygen -q -f /two
 	nok "a chroot without /dev: keys differ" cmp -s jail/one jail/two
-	is "$(find jail -maxdepth 1 ! -name 'lib*' -printf '%f ' | xargs -n1 | sort | xargs)" "jail keygen one two" "a chroot without /dev: it had none"
-	unset ASAN_OPTIONS
+	nok "a chroot without /dev: it had none" test -e jail/dev
 else
 	skip "a chroot needs root" 3
 fi
