@@ -313,7 +313,7 @@ host_sendmail() {
 	host_put "$name" /usr/share/blackpony/sendmail.cf.m4 <"$world_src/sendmail.cf.m4"
 	host_put "$name" /usr/share/sendmail/cf/mailer/blackpony.m4 <"$world_src/sendmail.cf.m4"
 	host_put "$name" /etc/mail/sendmail.mc <"$mc"
-	host_run "$name" sh -s "$@" <"$world_lib/sendmail.sh" || world_die "$name: sendmail.cf"
+	host_run "$name" sh -s -- "$@" <"$world_lib/sendmail.sh" || world_die "$name: sendmail.cf"
 }
 
 # host_tls NAME: a certificate of its own, with which the next host_sendmail offers STARTTLS.
