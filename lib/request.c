@@ -131,6 +131,7 @@ request_receive(int fd, struct session_request *r)
 	    !is_terminated(r->name, sizeof(r->name)) ||
 	    !is_terminated(r->text, sizeof(r->text)) ||
 	    !is_terminated(r->report.suite, sizeof(r->report.suite)) ||
+	    !is_terminated(r->report.hello, sizeof(r->report.hello)) ||
 	    !is_terminated(r->report.verdict, sizeof(r->report.verdict)))
 		return REQUEST_BAD;
 	return REQUEST_OK;

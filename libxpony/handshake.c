@@ -63,6 +63,15 @@ copy_text(char *to, size_t cap, const struct tlv *item)
 	return ERR_NONE;
 }
 
+/* Early data is an EHLO and nothing else: its reply is read as one. */
+static enum err
+copy_ehlo(char *to, size_t cap, const struct tlv *item)
+{
+	if (smtp_verb(item->value, item->len) != SMTP_EHLO)
+		return ERR_CRYPTO;
+	return copy_text(to, cap, item);
+}
+
 static enum err
 read_payload_2(const uint8_t *payload, size_t n, struct handshake_hello *hello)
 {
@@ -76,7 +85,7 @@ read_payload_2(const uint8_t *payload, size_t n, struct handshake_hello *hello)
 		if (item.type == TLV_SERVER_NAME)
 			e = copy_text(hello->server_name, sizeof(hello->server_name), &item);
 		else if (item.type == TLV_EHLO)
-			e = copy_text(hello->ehlo, sizeof(hello->ehlo), &item);
+			e = copy_ehlo(hello->ehlo, sizeof(hello->ehlo), &item);
 		else if (item.type & TLV_CRITICAL)
 			e = ERR_CRYPTO;
 		if (e != ERR_NONE)

@@ -18,7 +18,8 @@
 static bool
 backend_gone(struct session *s)
 {
-	if (s->state == SERVER_RAW || s->last_code == 221 || s->last_code == 421 || s->last_code == 554) {
+	if (s->state == SERVER_RAW || s->last_code == 221 || s->last_code == 421 ||
+	    s->last_code == 554) {
 		server_close(s);
 	} else if (s->near_shut) {
 		if (s->report.fault == ERR_NONE)
@@ -49,6 +50,15 @@ skip_noise(struct session *s)
 	return true;
 }
 
+static void
+note_hello(struct session *s, const uint8_t *line, size_t n)
+{
+	const uint8_t *name;
+	size_t len = smtp_argument(line, n, &name);
+
+	dialogue_text(s->report.hello, sizeof(s->report.hello), name, len);
+}
+
 bool
 server_banner(struct session *s)
 {
@@ -73,6 +83,7 @@ server_banner(struct session *s)
 	engine_state(s, SERVER_COMMAND);
 	if (s->hello.ehlo[0] == '\0')
 		return true;
+	note_hello(s, (const uint8_t *)s->hello.ehlo, strlen(s->hello.ehlo));
 	(void)dialogue_line(&s->near_out, "%s", s->hello.ehlo);
 	s->barrier = BARRIER_EHLO;
 	s->pending = 1;
@@ -216,6 +227,8 @@ replies(struct session *s)
 static void
 pass_command(struct session *s, enum smtp_verb verb, size_t n)
 {
+	if (dialogue_barrier(verb) == BARRIER_EHLO)
+		note_hello(s, buf_head(&s->far.in), n);
 	s->barrier = dialogue_barrier(verb);
 	if (verb == SMTP_MAIL || verb == SMTP_AUTH || verb == SMTP_STARTTLS)
 		s->stale = true;

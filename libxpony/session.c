@@ -84,19 +84,24 @@ engine_start_records(struct session *s, struct record *record)
 	return channel_start_records(&s->far, record);
 }
 
-/* Keeps the figures of the report: what was accepted, what was refused and how. */
+/* Keeps the figures of the report: what was accepted, what was refused, and the last of these
+ * in the replier's words. */
 void
 engine_note_reply(struct session *s, int code, const uint8_t *p, size_t n)
 {
+	bool accepted = s->dot && code / 100 == 2;
+
 	s->last_code = code;
 	s->progress++;
-	if (s->dot && code / 100 == 2)
-		s->report.messages++;
 	s->dot = false;
-	if (code < 400)
+	if (accepted)
+		s->report.messages++;
+	else if (code >= 400)
+		s->report.refused++;
+	else
 		return;
-	s->report.refused++;
-	dialogue_text(s->report.verdict, sizeof(s->report.verdict), p, smtp_line_text(p, n));
+	dialogue_text(s->report.verdict, sizeof(s->report.verdict), p,
+	    smtp_line_text(p, smtp_line(p, n)));
 }
 
 /* Octets both ways, nothing looked at. */

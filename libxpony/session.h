@@ -51,7 +51,9 @@ struct session_report {
 	uint8_t key[NOISE_KEY];
 	uint8_t fault; /* enum err that ended the session, ERR_NONE when it ended well */
 	char suite[SUITE_NAME_MAX + 1]; /* "" in clear, "STARTTLS" when the MTAs took over */
-	char verdict[SESSION_TEXT_MAX]; /* the last refusal or fault, as text; "" when none */
+	char verdict[SESSION_TEXT_MAX]; /* the last final reply: acceptance of a message,
+					   refusal or fault; "" when none */
+	char hello[SESSION_HOST_MAX];   /* server: the client's word of its own name */
 };
 
 struct session_request {

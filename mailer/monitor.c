@@ -19,7 +19,7 @@
 static void
 add_hop(struct log_line *l, const struct hop *hop)
 {
-	struct sockaddr_storage address = { .ss_family = AF_UNSPEC };
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 	struct sockaddr_in *in = (struct sockaddr_in *)&address;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&address;
 
@@ -30,6 +30,19 @@ add_hop(struct log_line *l, const struct hop *hop)
 	else if (inet_pton(AF_INET6, hop->address, &in6->sin6_addr) == 1)
 		address.ss_family = AF_INET6;
 	log_add_peer(l, "relay", hop->host, (const struct sockaddr *)&address);
+}
+
+/* For -v: the steps of a delivery as they are taken. */
+static void
+log_step(const struct monitor *m, const char *what)
+{
+	struct log_line l;
+
+	log_start(&l, m->queue_id);
+	log_words(&l, what);
+	add_hop(&l, &m->hop);
+	log_add_number(&l, "ms", clock_ms() - m->started);
+	log_send(&l, LOG_DEBUG);
 }
 
 static void
@@ -53,8 +66,8 @@ set_refusal(struct session_answer *a, const struct verdict *v)
 	    (int)(sizeof(a->text) - 32), v->text);
 }
 
-/* The code, enhanced code and text of a reply that the engine heard from the host it is leaving,
- * or, without a code, what went wrong there. */
+/* The code, enhanced code and text of a reply that the engine heard from the host it is
+ * leaving, or, without a code, what went wrong there. */
 static void
 note_refusal(struct monitor *m, const char *said)
 {
@@ -117,6 +130,7 @@ answer_hop(struct monitor *m, const struct session_request *q)
 	case ROUTE_CONNECTED:
 		break;
 	}
+	log_step(m, "connected");
 	a.granted = true;
 	a.offer = m->offer;
 	(void)snprintf(a.host, sizeof(a.host), "%s", m->hop.host);
@@ -150,6 +164,7 @@ answer_peer(struct monitor *m, const struct session_request *q)
 
 	memcpy(m->peer, q->key, sizeof(m->peer));
 	m->has_peer = true;
+	log_step(m, "host has proved its key");
 	return request_answer(m->engine, &a, -1);
 }
 

@@ -27,6 +27,19 @@ log_fault(const struct monitor *m, const char *what, const char *why)
 	log_send(&l, LOG_ERR);
 }
 
+/* For -v: the steps of a session as they are taken. */
+static void
+log_step(const struct monitor *m, const char *what)
+{
+	struct log_line l;
+
+	log_start(&l, NULL);
+	log_words(&l, what);
+	log_add_peer(&l, "peer", NULL, (const struct sockaddr *)&m->client);
+	log_add_number(&l, "ms", clock_ms() - m->started);
+	log_send(&l, LOG_DEBUG);
+}
+
 /* The name that the client meant is not held against it: vanity MX names are everywhere. */
 static bool
 answer_peer(struct monitor *m, const struct session_request *q)
@@ -36,6 +49,7 @@ answer_peer(struct monitor *m, const struct session_request *q)
 	memcpy(m->peer, q->key, sizeof(m->peer));
 	m->has_peer = true;
 	(void)snprintf(m->meant, sizeof(m->meant), "%s", q->name);
+	log_step(m, "peer has proved its key");
 	return request_answer(m->engine, &a, -1);
 }
 
@@ -94,8 +108,10 @@ start_backend(struct monitor *m, const struct backend_about *about, char *why, s
 		return -1;
 	pid = backend_start(m->backend, fds[PAIR_SERVER], about, why, cap);
 	(void)close(fds[PAIR_SERVER]);
-	if (pid > 0)
+	if (pid > 0) {
+		log_step(m, "back end started");
 		return fds[PAIR_CLIENT];
+	}
 	(void)close(fds[PAIR_CLIENT]);
 	return -1;
 }
@@ -134,6 +150,8 @@ log_report(const struct monitor *m, const struct session_report *r)
 
 	log_start(&l, NULL);
 	log_add_peer(&l, "peer", NULL, (const struct sockaddr *)&m->client);
+	if (r->hello[0] != '\0')
+		log_add(&l, "helo", r->hello);
 	log_add(&l, "suite", r->suite[0] != '\0' ? r->suite : "none");
 	if (m->has_peer) {
 		key_fingerprint(m->peer, fingerprint);
