@@ -28,6 +28,15 @@ set_text(char *to, size_t cap, const char *text)
 	dialogue_text(to, cap, (const uint8_t *)text, strlen(text));
 }
 
+/* Nothing that the host still says counts, and a fault in its records is nobody's any more. */
+static void
+drop_host(struct session *s)
+{
+	engine_handshake_drop(s);
+	channel_free(&s->far);
+	channel_init(&s->far);
+}
+
 /* No host will take this mail: from now on every RCPT is told so, which is where sendmail
  * believes an enhanced code recipient by recipient. */
 void
@@ -35,7 +44,7 @@ client_verdict(struct session *s, const char *reply)
 {
 	set_text(s->client.verdict, sizeof(s->client.verdict), reply);
 	set_text(s->report.verdict, sizeof(s->report.verdict), reply);
-	engine_handshake_drop(s);
+	drop_host(s);
 	engine_state(s, CLIENT_VERDICT);
 }
 
@@ -44,7 +53,7 @@ client_next_hop(struct session *s, enum session_hop_reason reason, const char *s
 {
 	struct session_request *r;
 
-	engine_handshake_drop(s);
+	drop_host(s);
 	s->upgraded = false;
 	s->report.has_key = false;
 	s->report.suite[0] = '\0';
@@ -273,14 +282,17 @@ client_answer(struct session *s, const struct session_answer *answer)
 	}
 	if (s->state != CLIENT_CONNECT && s->state != CLIENT_DH && s->state != CLIENT_JUDGE)
 		return;
+	if (!answer->granted && s->state == CLIENT_DH) {
+		/* The host's key is a point of low order: a bad offer, as a broken message 3 is. */
+		client_next_hop(s, SESSION_HOP_UPGRADE, err_text(ERR_CRYPTO));
+		return;
+	}
 	if (!answer->granted) {
 		client_verdict(
 		    s, answer->text[0] != '\0' ? answer->text : err_reply(ERR_RESOURCE));
 		return;
 	}
 	if (answer->kind == SESSION_ASK_HOP && s->state == CLIENT_CONNECT) {
-		channel_free(&s->far);
-		channel_init(&s->far);
 		set_text(s->client.host, sizeof(s->client.host), answer->host);
 		set_text(s->client.address, sizeof(s->client.address), answer->address);
 		s->client.offer = answer->offer;

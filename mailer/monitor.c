@@ -151,9 +151,6 @@ answer_dh(struct monitor *m, const struct session_request *q)
 	if (!m->dh_granted && m->hop.host[0] != '\0')
 		a.granted = key_dh(m->key, q->key, a.dh);
 	m->dh_granted = true;
-	if (!a.granted)
-		(void)snprintf(a.text, sizeof(a.text), "451 4.7.0 No key exchange with %.200s",
-		    m->hop.host);
 	return request_answer(m->engine, &a, -1);
 }
 
