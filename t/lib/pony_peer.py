@@ -26,8 +26,8 @@ import socket
 import sys
 
 from pony_crypto import CryptoError, Noise, public_key
-from pony_stream import (COMMITMENT, CRITICAL, EHLO, SERVER_NAME, SUITE, Offer, Peer, ProtocolError, Truncated,
-                         b64decode, b64encode, find_hint, parse_offer, padded, rot, tlv, tlv_items)
+from pony_stream import (CRITICAL, EHLO, SERVER_NAME, SUITE, Peer, ProtocolError, Truncated,
+                         b64decode, b64encode, find_hint, parse_offer, tlv, tlv_items)
 
 # --- the two roles ---
 
@@ -203,9 +203,10 @@ class Mailbox:
         line = line + b"\r\n" if line else peer.line()
         while line and self.answer(peer, line):
             line = peer.line()
-        ended = bool(line) and not peer.fill() or peer.ended
+        if line and peer.rx is not None:
+            peer.fill()  # the close that stands behind QUIT
         peer.close()
-        return ended
+        return peer.ended or bool(line) and peer.rx is None
 
 
 def read_body(peer):

@@ -1,0 +1,164 @@
+"""pony_session - writes doc/session.txt: one session of XPONY/1 with fixed keys, every octet on the wire
+and every value in between, by the formulas of doc/PROTOCOL.md and the independent peer's code.
+
+    python3 t/lib/pony_session.py >doc/session.txt
+
+t/23-independent.py holds the document to it, t/22-session replays it with the programs' own engine.
+"""
+import struct
+import sys
+
+from pony_crypto import Noise, public_key, x25519
+from pony_stream import DATA_MAX, EHLO, FLIGHT_MIN, LABEL, SERVER_NAME, SUITE, b64encode, padded, tlv
+
+HEAD = """\
+# One session of XPONY/1, octet by octet (see PROTOCOL.md). t/22-session replays it.
+#
+# Names are those of PROTOCOL.md: e and s are the server's keys, e2 and s2 the client's, for this text
+# only. What "server sends" and "client sends", in the order of this text, is all that goes over the
+# wire; beside it stands what can be read of it. "data of" is what a record carries.
+"""
+
+HOST = b"mail.example.com"
+HELLO = b"EHLO client.example.net"
+
+DIALOGUE = (
+    ("server", b"250-mail.example.com Hello client.example.net\r\n"
+               b"250-PIPELINING\r\n250-8BITMIME\r\n250 SIZE 50000000\r\n"),
+    ("client", b"MAIL FROM:<alice@example.net>\r\nRCPT TO:<bob@example.com>\r\nDATA\r\n"),
+    ("server", b"250 2.1.0 Sender ok\r\n250 2.1.5 Recipient ok\r\n354 Go ahead\r\n"),
+    ("client", b"From: Alice <alice@example.net>\r\nTo: Bob <bob@example.com>\r\nSubject: Hay\r\n"
+               b"Date: Sat, 21 Nov 2026 21:00:00 +0000\r\nMessage-ID: <1@example.net>\r\n\r\n"
+               b"Dear Bob,\r\n\r\nthis body makes the flight longer than 256 octets, so that its length\r\n"
+               b"is rounded up by the formula and not by the floor.\r\n\r\nAlice\r\n.\r\n"),
+    ("server", b"250 2.0.0 Message accepted\r\n"),
+    ("client", b"QUIT\r\n"),
+    ("client", b""),
+    ("server", b"221 2.0.0 Bye\r\n"),
+    ("server", b""),
+)
+
+
+def title(text):
+    print("# ---- %s ----\n" % text)
+
+
+def value(name, octets):
+    print(name)
+    for i in range(0, len(octets), 32):
+        print("    " + octets[i:i + 32].hex())
+    print()
+
+
+def wire(name, octets):
+    print(name)
+    for i in range(0, len(octets), 16):
+        part = octets[i:i + 16]
+        text = "".join(chr(c) if 0x20 <= c <= 0x7e else "." for c in part)
+        print("    %-47s  |%s|" % (part.hex(" "), text))
+    print()
+
+
+class Traced(Noise):
+    """Shows what each step leaves."""
+
+    def hashed(self, what, octets):
+        self.mix_hash(octets)
+        value("h after " + what, self.h)
+
+    def mixed(self, token, secret, public):
+        value(token, x25519(secret, public))
+        self.mix_dh(secret, public)
+        value("ck after " + token, self.ck)
+        value("k after " + token, self.cipher.key)
+
+    def sealed(self, what, plain):
+        print("# EncryptAndHash(%s), n = %d\n" % (what, self.cipher.n))
+        message = self.encrypt(plain)
+        value("%s, sealed" % what, message)
+        value("h after " + what, self.h)
+        return message
+
+
+def pairs():
+    title("Keys")
+    keys = []
+    for name, first in (("s", 0x00), ("e", 0x20), ("s2", 0x40), ("e2", 0x60)):
+        secret = bytes(range(first, first + 32))
+        value(name + " secret", secret)
+        value(name + " public", public_key(secret))
+        keys.append((secret, public_key(secret)))
+    return keys
+
+
+def start(e):
+    title("Offer and start")
+    offer = b"XPONY 1 %s %s" % (b64encode(e), SUITE.encode())
+    wire("server sends the greeting", b"220 %s ESMTP %s\r\n" % (HOST, offer))
+    prologue = b"".join(struct.pack("!H", len(p)) + p for p in (LABEL, offer, SUITE.encode()))
+    name = b"Noise_XX_25519_ChaChaPoly_BLAKE2b"
+    value("h and ck at the start", name + bytes(64 - len(name)))
+    wire("prologue", prologue)
+    noise = Traced(prologue, name)
+    value("h after the prologue", noise.h)
+    title("Message 1")
+    noise.hashed("e", e)
+    noise.hashed("the empty payload 1", b"")
+    return noise
+
+
+def message2(noise, e, s2, e2):
+    title("Message 2")
+    payload = tlv(SERVER_NAME, HOST) + tlv(EHLO, HELLO)
+    wire("payload 2", payload)
+    noise.hashed("e2", e2[1])
+    noise.mixed("ee", e2[0], e[1])
+    message = e2[1] + noise.sealed("s2", s2[1])
+    noise.mixed("es", s2[0], e[1])
+    message += noise.sealed("payload 2", payload)
+    wire("client sends the XPONY line", b"XPONY 1 %s %s\r\n" % (SUITE.encode(), b64encode(message)))
+
+
+def message3(noise, s, e2):
+    title("Message 3 (k is still that of es, and n goes on)")
+    message = noise.sealed("s", s[1])
+    noise.mixed("se", s[0], e2[1])
+    message += noise.sealed("payload 3", b"")
+    wire("server sends the reply", b"220 %s\r\n" % b64encode(message))
+
+
+def record(side, cipher, data):
+    """Every flight of the session is one record."""
+    kind, n = "data" if data else "close", len(data)
+    padding = padded(n) - n
+    assert n + padding <= DATA_MAX and padded(0) == FLIGHT_MIN
+    if data:
+        wire("data of %s record %d" % (side, cipher.n), data)
+    head = struct.pack("!BH", kind == "close", n)
+    print("# %s: n = %d, inside %s %s, %d octets of data, %d of padding\n" % (
+        kind, cipher.n, head[:1].hex(), head[1:].hex(), n, padding))
+    name = "%s sends record %d" % (side, cipher.n)
+    message = cipher.seal(head + data + bytes(padding))
+    wire(name, struct.pack("!H", len(message)) + message)
+
+
+def main():
+    print(HEAD)
+    s, e, s2, e2 = pairs()
+    noise = start(e[1])
+    message2(noise, e, s2, e2)
+    message3(noise, s, e2)
+    title("Split, and records")
+    server, client = noise.split()
+    value("key from server to client", server.key)
+    value("key from client to server", client.key)
+    for side, data in DIALOGUE:
+        record(side, server if side == "server" else client, data)
+    title("What the first rekey would make of the keys")
+    for name, cipher in (("server to client", server), ("client to server", client)):
+        cipher.rekey()
+        value("key from %s, rekeyed" % name, cipher.key)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
