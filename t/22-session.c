@@ -102,16 +102,18 @@ random_client(void *p, size_t n)
 	memcpy(p, find("e2 secret")->p, n);
 }
 
-static void
+/* False when that side is deaf: a session that has ended reads no more. */
+static bool
 give(struct side *x, enum session_side side, const void *p, size_t n)
 {
 	size_t room;
 	uint8_t *to = session_reserve(x->s, side, &room);
 
-	if (room < n)
-		bail("no room for %zu octets", n);
+	if (to == NULL || room < n)
+		return false;
 	memcpy(to, p, n);
 	session_commit(x->s, side, n);
+	return true;
 }
 
 static void
@@ -127,8 +129,8 @@ answer(struct side *x, const struct session_request *q)
 	if (q->kind == SESSION_ASK_DH)
 		a.granted = crypto_scalarmult(a.dh, secret->p, q->key) == 0;
 	session_answer(x->s, &a);
-	if (q->kind == SESSION_ASK_BACKEND)
-		give(x, SESSION_NEAR, "220 ready\r\n", 11);
+	if (q->kind == SESSION_ASK_BACKEND && !give(x, SESSION_NEAR, "220 ready\r\n", 11))
+		bail("a new back end is not heard");
 }
 
 /* As far as it goes; what is for the MTA is kept. */
@@ -164,8 +166,8 @@ side_new(struct side *x, enum session_role role)
 	if (!suite_list_parse(&x->config.suites, SUITE) ||
 	    (x->s = session_new(&x->config)) == NULL)
 		bail("no session");
-	if (!server)
-		give(x, SESSION_NEAR, HELLO, strlen(HELLO));
+	if (!server && !give(x, SESSION_NEAR, HELLO, strlen(HELLO)))
+		bail("a new MTA is not heard");
 	run(x);
 }
 
@@ -212,9 +214,8 @@ hears(struct side *x, const struct item *it)
 	size_t n;
 
 	(void)session_output(x->s, SESSION_FAR, &n);
-	if (n > 0)
+	if (n > 0 || !give(x, SESSION_FAR, it->p, it->n))
 		return false;
-	give(x, SESSION_FAR, it->p, it->n);
 	run(x);
 	return true;
 }
@@ -233,7 +234,8 @@ replay(enum session_role role, struct side *x)
 		const struct item *it = &items[i];
 
 		if (is_data(it, role)) {
-			give(x, SESSION_NEAR, it->p, it->n);
+			if (!give(x, SESSION_NEAR, it->p, it->n))
+				return it->name;
 			has_data = true;
 		} else if (is_wire(it, role)) {
 			if (!sends(x, it, has_data))
