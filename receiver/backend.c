@@ -45,8 +45,8 @@ backend_is_sendmail(char *const argv[])
 	return strncmp(slash != NULL ? slash + 1 : argv[0], "sendmail", 8) == 0;
 }
 
-/* sendmail drops all other octets from a -M value without a word, the colon of a fingerprint
- * among them (readcf.c, cleanstrcpy); it keeps a few more that no name of ours has. */
+/* sendmail takes a -M value as it is, whatever is in it (t/61-sendmail-bs-facts). Ours go into a
+ * header and into rulesets: nothing but names and base64. */
 static bool
 add_macro(struct arguments *a, const char *name, const char *value)
 {
