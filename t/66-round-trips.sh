@@ -9,8 +9,8 @@ source=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 . "$source/t/lib/mail.sh"
 . "$source/t/lib/flights.sh"
 
-rtt=100    # milliseconds
-attempts=5 # a busy machine may be late, never early: the best one counts
+rtt=100     # milliseconds
+attempts=12 # a busy machine may be late, never early: the best one counts
 
 body() {
 	printf 'Subject: %s\nTo: %s\n\n' "$1" "$2"

@@ -11,7 +11,7 @@ The last argument is sendmail's $h; its first label is the script:
     self             greets with this host's own name in its EHLO reply
     errors           answers everything on standard error
     lag-quit         ends two seconds after QUIT was answered and the pipe has ended
-    linger-quit      the same, but lets go of its ends of the pipes first
+    linger-quit      lets go of its ends of the pipes after QUIT, and ends ten seconds later
     chunking         offers CHUNKING and SMTPUTF8 as well
     anything else    is a good host
 
@@ -151,7 +151,7 @@ def dialogue():
                 wait_for_end()
                 if script[0] == "linger":
                     os.closerange(0, 3)
-                time.sleep(2)
+                time.sleep(10 if script[0] == "linger" else 2)
                 note("end")
             sys.exit(int(script[1]) if script[0] == "exit" else 0)
         elif verb in GOOD:
