@@ -5,6 +5,7 @@
 source=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 . "$source/t/lib/tap.sh"
 . "$source/t/lib/world.sh"
+. "$source/t/lib/mail.sh"
 
 receiver=/usr/libexec/blackpony/blackpony-receiver
 mailer=/usr/libexec/blackpony/blackpony-mailer
@@ -42,7 +43,7 @@ configure_b() {
 	host_run b openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=mail.b.test -days 2 \
 		-keyout /etc/mail/tls/key.pem -out /etc/mail/tls/cert.pem 2>/dev/null
 	host_run b chmod 600 /etc/mail/tls/key.pem
-	host_sendmail b "$WORLD/b.mc"
+	pony_host b "$WORLD/b.mc"
 	host_run b sh -c 'cd /etc/mail && m4 -DPAUSE sendmail.mc >pause.cf &&
 		m4 -DDOWN sendmail.mc >down.cf'
 }
@@ -285,9 +286,7 @@ done
 world_zone third.test <<<'@ IN MX 10 mail.c.test.'
 world_zone bl.test <<<'9.0.77.10 IN A 127.0.0.2'
 world_dns
-host_pony b
 host_pony c
-host_run b sh -c 'mkdir -p /etc/blackpony && blackpony-keygen -f /etc/blackpony/hostkey' >/dev/null
 configure_b
 services
 controls
