@@ -138,7 +138,8 @@ client_attribute(
 	}
 }
 
-/* The same as one reply line without CRLF, to be given again and again. */
+/* The same as one reply line without CRLF, to be given to each RCPT. There a host's 421 becomes 451:
+ * sendmail would take it for our good-bye, and the reply to its DATA for the verdict. */
 void
 client_attribute_line(
     struct session *s, char *to, size_t cap, const struct smtp_reply *r, const uint8_t *p)
@@ -151,6 +152,8 @@ client_attribute_line(
 	n = smtp_line(buf_head(&lines), buf_len(&lines));
 	dialogue_text(to, cap, buf_head(&lines), smtp_line_text(buf_head(&lines), n));
 	to[3] = ' ';
+	if (r->code == 421)
+		memcpy(to, "451", 3);
 	buf_free(&lines);
 }
 
