@@ -355,6 +355,6 @@ route_note_failure(struct route *route, int code, const char *enhanced, const ch
 			   strlen(enhanced) < sizeof route->refused.enhanced &&
 			   enhanced[strspn(enhanced, "0123456789.")] == '\0';
 
-	say(&route->refused, code >= 400 && code <= 499 ? code : 451,
+	say(&route->refused, code >= 400 && code <= 499 && code != 421 ? code : 451,
 	    exact ? enhanced : "4.4.2", "%s", text);
 }

@@ -71,8 +71,8 @@ enum route_step route_again(
     struct route *route, int watch_fd, struct hop *hop, struct verdict *verdict);
 
 /* The hop that route_next() gave last refused us for now (4xx greeting, or no greeting): should
- * no other host take us, this is the verdict. A code outside 400..499 becomes 451, an enhanced
- * code that is not "4.x.x" becomes 4.4.2; unprintable octets of text become '?'. */
+ * no other host take us, this is the verdict. A code outside 400..499 becomes 451, and so does
+ * 421, which at RCPT would be our own good-bye to the MTA; an enhanced code that is not "4.x.x" becomes 4.4.2; unprintable octets of text become '?'. */
 void route_note_failure(struct route *route, int code, const char *enhanced, const char *text);
 
 /* NULL is fine. */
