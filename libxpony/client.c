@@ -107,12 +107,14 @@ host_text(const struct session *s, char *text, size_t cap)
 
 /* Where the host says no, the MTA and its bounces learn which host: "550 5.1.1 host [addr]
  * said: text". After the final dot likewise, with the suite: it becomes sendmail's stat=Sent
- * (...). */
+ * (...). The host's 421 becomes 451: it is not we who close, and sendmail would take the reply to
+ * its next command for the verdict. */
 void
 client_attribute(
     struct session *s, struct buf *out, const struct smtp_reply *r, const uint8_t *p)
 {
 	char host[SESSION_HOST_MAX + SESSION_ADDRESS_MAX + 2];
+	const int code = r->code == 421 ? 451 : r->code;
 	const uint8_t *text;
 	size_t i, n, enhanced;
 
@@ -124,12 +126,12 @@ client_attribute(
 		enhanced = smtp_enhanced(r->code, text, n);
 		if (i > 0) {
 			(void)dialogue_line(
-			    out, "%d%c%.*s", r->code, separator, (int)n, (const char *)text);
+			    out, "%d%c%.*s", code, separator, (int)n, (const char *)text);
 			continue;
 		}
 		while (enhanced < n && text[enhanced] == ' ')
 			enhanced++;
-		(void)dialogue_line(out, "%d%c%.*s%s%s%s%s %.*s", r->code, separator,
+		(void)dialogue_line(out, "%d%c%.*s%s%s%s%s %.*s", code, separator,
 		    (int)enhanced, (const char *)text, host,
 		    r->code < 400 && s->report.suite[0] != '\0' ? " " : "",
 		    r->code < 400 ? s->report.suite : "",
@@ -138,8 +140,7 @@ client_attribute(
 	}
 }
 
-/* The same as one reply line without CRLF, to be given to each RCPT. There a host's 421 becomes 451:
- * sendmail would take it for our good-bye, and the reply to its DATA for the verdict. */
+/* The same as one reply line without CRLF, to be given again and again. */
 void
 client_attribute_line(
     struct session *s, char *to, size_t cap, const struct smtp_reply *r, const uint8_t *p)
@@ -152,8 +153,6 @@ client_attribute_line(
 	n = smtp_line(buf_head(&lines), buf_len(&lines));
 	dialogue_text(to, cap, buf_head(&lines), smtp_line_text(buf_head(&lines), n));
 	to[3] = ' ';
-	if (r->code == 421)
-		memcpy(to, "451", 3);
 	buf_free(&lines);
 }
 

@@ -155,8 +155,8 @@ greeting_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 
 /* The MTA sees the host's own words, less what is not for it: our offer, AUTH (sendmail would
  * try), and inside an upgrade STARTTLS. */
-void
-client_hop_keywords(struct session *s, const struct smtp_reply *r, const uint8_t *p)
+static void
+put_keywords(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 {
 	const uint8_t *text, *last;
 	size_t i, n, last_n;
@@ -175,6 +175,15 @@ client_hop_keywords(struct session *s, const struct smtp_reply *r, const uint8_t
 		last_n = n;
 	}
 	(void)dialogue_line(&s->near_out, "%d %.*s", r->code, (int)last_n, (const char *)last);
+}
+
+void
+client_hop_keywords(struct session *s, const struct smtp_reply *r, const uint8_t *p)
+{
+	if (r->code >= 400)
+		client_attribute(s, &s->near_out, r, p);
+	else
+		put_keywords(s, r, p);
 	s->client.pipelining = r->code == 250 && smtp_reply_has_keyword(r, p, "PIPELINING");
 	s->client.owed = 0;
 	s->pending = 0;

@@ -106,7 +106,7 @@ mails() {
 	done
 	meets zero-key "gone 0,xpony 1"
 	meets after-reply "xpony 0"
-	meets two-offers "gone 0,gone 0,gone 0"
+	meets two-offers "gone 0,gone 0,plain 1"
 	for name in no-hint no-keyword offers-inside size-before; do
 		meets $name "xpony 1"
 	done
@@ -115,17 +115,15 @@ mails() {
 	done
 }
 
-# The two attacks at which nothing was delivered: queued, and said why.
+# The attack at which nothing was delivered: queued, and said why.
 queued() {
-	local name queue
+	local queue
 	queue=$(host_queue a)
-	is "$(grep -c 'bob@.*\.evil\.test$' <<<"$queue")" 2 "two messages wait in the queue" || diag "$queue"
-	for name in after-reply two-offers; do
-		like "$queue" "bob@$name\.evil\.test$" "that for $name"
-	done
+	is "$(grep -c 'bob@.*\.evil\.test$' <<<"$queue")" 1 "one message waits in the queue" || diag "$queue"
+	like "$queue" 'bob@after-reply\.evil\.test$' "that for after-reply"
+	like "$queue" 'Deferred: 451 4\.4\.2 mx\.after-reply\.evil\.test' "which names the host"
 	host_flush a
 	meets after-reply "xpony 0,xpony 1"
-	meets two-offers "gone 0,gone 0,gone 0,xpony 1"
 	is "$(host_queue a | grep -c evil)" 0 "the queue is empty when the attack is over"
 	is "$(sed -n 's/.* \([1-9]\)$/\1/p' "$(host_root c)/var/log/notes" | paste -sd+ | bc)" \
 		"$(wc -w <<<"$names")" "every message was taken once, and none twice"

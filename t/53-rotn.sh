@@ -44,9 +44,11 @@ hosts() {
 	{
 		cat "$source/doc/sendmail.mc.example"
 		for mailer in 'rot13 -s ROT13' 'rot13far -s ROT13 -p 2500' 'rot3far -s ROT3' 'rot3 -s ROT3 -p 2503'; do
-			echo "M${mailer%% *}, P=/usr/libexec/blackpony/blackpony-mailer, F=mDFMuXaS, U=blackpony:blackpony,"
-			echo "	S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP, E=\\r\\n, L=990, T=DNS/RFC822/SMTP,"
-			echo "	A=blackpony-mailer -i \$i ${mailer#* } \$h"
+			cat <<-MAILER
+				M${mailer%% *}, P=/usr/libexec/blackpony/blackpony-mailer, F=mDFMuXaS, U=blackpony:blackpony,
+				 S=EnvFromSMTP/HdrFromSMTP, R=EnvToSMTP, E=\r\n, L=990, T=DNS/RFC822/SMTP,
+				 A=blackpony-mailer -i \$i ${mailer#* } \$h
+			MAILER
 		done
 	} >"$WORLD/a.mc"
 	host_put a /etc/mail/mailertable <<-'MAP'

@@ -8,6 +8,7 @@ source=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 
 # key HOST COMMAND: what is done to the host's key file, which is put back first.
 key() {
+	# shellcheck disable=SC2016 # expanded on the host
 	host_run "$1" sh -c 'cd "${0%/*}" && rm -rf hostkey && cp -p saved hostkey && '"$2" "$file"
 }
 
@@ -18,11 +19,9 @@ send() {
 }
 
 # log_since HOST: what was logged since log_mark.
-log_mark() { mark_a=$(host_log a | wc -l) mark_b=$(host_log b | wc -l); }
-log_since() {
-	local mark=mark_$1
-	host_log "$1" | sed "1,${!mark}d"
-}
+declare -A mark
+log_mark() { mark=([a]=$(host_log a | wc -l) [b]=$(host_log b | wc -l)); }
+log_since() { host_log "$1" | sed "1,${mark[$1]}d"; }
 
 said() { log_since "$1" | grep -Eq -e "$2"; }
 

@@ -99,6 +99,8 @@ letter() {
 log_of() { host_log "$1" | grep " $2\[" | tail -n 1; }
 log_has() { host_log "$1" | grep -q "$2"; }
 
+quoted_fingerprint() { pony_fingerprint "$1" | sed 's/[+]/[+]/g'; }
+
 two_in_one() {
 	local said mailer receiver
 	said=$({
@@ -115,9 +117,9 @@ two_in_one() {
 	done
 	wait_for 5 log_has b 'blackpony-receiver.*messages=2,'
 	mailer=$(log_of a blackpony-mailer) receiver=$(log_of b blackpony-receiver)
-	like "$mailer" "QUEUED: relay=mail4\.b\.test \[10\.77\.0\.2\], suite=$suite, key=$(pony_fingerprint b | sed 's/[+]/[+]/g'), messages=2, octets=[0-9]+, ms=[0-9]+$" \
+	like "$mailer" "QUEUED: relay=mail4\.b\.test \[10\.77\.0\.2\], suite=$suite, key=$(quoted_fingerprint b), messages=2, octets=[0-9]+, .*ms=[0-9]+$" \
 		"one log line of the mailer, with its queue id and b's key"
-	like "$receiver" ": peer=\[10\.77\.0\.1\], suite=$suite, key=$(pony_fingerprint a | sed 's/[+]/[+]/g'), meant=mail4\.b\.test, messages=2, octets=[0-9]+, ms=[0-9]+$" \
+	like "$receiver" ": peer=\[10\.77\.0\.1\], .*suite=$suite, key=$(quoted_fingerprint a), .*messages=2, octets=[0-9]+, .*ms=[0-9]+$" \
 		"one of the receiver, with a's key"
 	is "$(sed 's/.*octets=//; s/,.*//' <<<"$mailer")" "$(sed 's/.*octets=//; s/,.*//' <<<"$receiver")" \
 		"and both count the same octets"

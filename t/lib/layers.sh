@@ -19,6 +19,8 @@ layer_packages() {
 	unbound) echo unbound dns-root-data ;;
 	dig) echo bind9-dnsutils ;;
 	tools) echo tcpdump swaks iputils-ping openssl python3 ;;
+	swaks) echo swaks libnet-ssleay-perl libio-socket-inet6-perl ;;
+	sasl) echo sasl2-bin libsasl2-modules libsasl2-modules-db ;;
 	*) return 1 ;;
 	esac
 }

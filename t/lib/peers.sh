@@ -80,7 +80,7 @@ flush() {
 }
 
 # log_of RECIPIENT: what sendmail logged of it last.
-log_of() { grep -E "to=<?$1>?, " <<<"$peers_log" | tail -n 1; }
+log_of() { grep -E "to=([^ ]*,)?<?$1>?,[^ ]* " <<<"$peers_log" | tail -n 1; }
 
 # bounced NAME STATUS ERE [RECIPIENT]
 bounced() {
@@ -98,7 +98,7 @@ bounced() {
 deferred() {
 	local name=$1 status=$2 regex=$3 to=${4:-u@$1.$p} found
 	found=$(log_of "$to")
-	if [[ $found = *", dsn=$status, "* ]] && grep -Eq "stat=.*$regex" <<<"$found" &&
+	if grep -Eq ", dsn=${status//./\\.}, " <<<"$found" && grep -Eq "stat=.*$regex" <<<"$found" &&
 		! grep -qi "^$to	" "$WORLD/bounces"; then
 		pass "$name: queued, $status"
 	else

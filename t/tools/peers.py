@@ -8,7 +8,7 @@ TABLE has a line a host: ADDRESS, NAME and what it does, with tabs between. What
     pipelining, xpony, keyword   what it offers; keyword: XPONY, but not in the greeting
     starttls                     a keyword that it offers and refuses
     auth                         AUTH PLAIN, and takes whatever it is told
-    STEP=REPLY                   what it says at a step: greeting ehlo xpony mail rcpt rcpt:LOCALPART
+    STEP=REPLY                   what it says at a step: greeting ehlo helo xpony mail rcpt rcpt:LOCALPART
                                  data body dot, clear (EHLO before XPONY). After a 421 it closes the connection
     STEP=die                     closes the connection instead
     STEP=half                    says the usual, but half of that record only, and closes
@@ -28,10 +28,10 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../lib"))
 from pony_crypto import CryptoError
 from pony_peer import EHLO, Server
-from pony_stream import ProtocolError
+from pony_stream import ProtocolError, Truncated
 
 USUAL = {
-    "ehlo": "250 Hello", "mail": "250 2.1.0 Ok", "rcpt": "250 2.1.5 Ok", "data": "354 Go ahead",
+    "ehlo": "250 Hello", "helo": "250 Hello", "mail": "250 2.1.0 Ok", "rcpt": "250 2.1.5 Ok", "data": "354 Go ahead",
     "dot": "250 2.0.0 Taken", "rset": "250 2.0.0 Ok", "noop": "250 2.0.0 Ok", "auth": "235 2.7.0 Ok",
     "starttls": "454 4.7.0 Not now", "quit": "221 2.0.0 Bye",
 }
@@ -193,7 +193,7 @@ class Host:
             peer.serve()
             if peer.tx:
                 peer.close()
-        except (Died, OSError):
+        except (Died, OSError, Truncated):
             pass
         except (ProtocolError, CryptoError) as fault:
             self.note("fault", ("%s %s" % (type(fault).__name__, fault)).encode())
