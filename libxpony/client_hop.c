@@ -66,17 +66,14 @@ take_offer(struct session *s, const struct advert *offer, bool by_hint)
 void
 client_hop_upgrade(struct session *s, const uint8_t dh[NOISE_KEY])
 {
-	uint8_t e[NOISE_KEY];
 	enum err fault;
 
 	(void)snprintf(s->hello.server_name, sizeof(s->hello.server_name), "%.*s",
 	    HANDSHAKE_NAME_MAX, s->client.host);
 	(void)snprintf(s->hello.ehlo, sizeof(s->hello.ehlo), "EHLO %.*s",
 	    HANDSHAKE_EHLO_MAX - 5, s->client.hello);
-	s->config->random(e, sizeof(e));
 	fault =
-	    handshake_write_command(s->hs, e, s->config->s_public, dh, &s->hello, &s->far.out);
-	sodium_memzero(e, sizeof(e));
+	    handshake_write_command(s->hs, s->config->s_public, dh, &s->hello, &s->far.out);
 	if (fault != ERR_NONE)
 		client_next_hop(s, SESSION_HOP_UPGRADE, err_text(fault));
 	else

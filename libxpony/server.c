@@ -68,7 +68,6 @@ server_fault(struct session *s, enum err fault)
 static bool
 greet(struct session *s)
 {
-	uint8_t e[NOISE_KEY];
 	struct advert rot;
 	const char *offer = "blackpony";
 
@@ -80,9 +79,7 @@ greet(struct session *s)
 			server_fault(s, ERR_RESOURCE);
 			return true;
 		}
-		s->config->random(e, sizeof(e));
-		handshake_offer(s->hs, e, &s->config->suites);
-		sodium_memzero(e, sizeof(e));
+		handshake_offer(s->hs, &s->config->suites);
 		offer = s->hs->advert.text;
 	}
 	(void)dialogue_line(&s->far.out, "220 %s ESMTP %s", s->config->name, offer);

@@ -65,6 +65,7 @@ engine_handshake_new(struct session *s)
 	if ((s->hs = sodium_malloc(sizeof(*s->hs))) == NULL)
 		return false;
 	memset(s->hs, 0, sizeof(*s->hs));
+	s->hs->random = s->config->random;
 	return true;
 }
 

@@ -8,8 +8,7 @@
 
 /* Most preferred first. A suite's name never changes its meaning once it was released. */
 static const struct suite suites[] = {
-    /* Here, most preferred, stands mlkem768x25519-chachapoly (psk3) once the KEM is in the
-       tree. */
+    {"mlkem768x25519-chachapoly", "Noise_XXpsk3_25519_ChaChaPoly_BLAKE2b", true, 256},
     {"x25519-chachapoly", "Noise_XX_25519_ChaChaPoly_BLAKE2b", false, 256},
 };
 

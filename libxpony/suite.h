@@ -14,7 +14,7 @@
 struct suite {
 	const char *name;  /* as on the wire, e.g. "x25519-chachapoly" */
 	const char *noise; /* the Noise protocol name */
-	bool psk3;         /* Noise psk3 modifier: a KEM secret is mixed in before message 3 */
+	bool psk3;         /* Noise psk3 modifier: a KEM secret (kem.h) is mixed in before payload 3 */
 	int bits;          /* for sendmail's {cipher_bits} */
 };
 
