@@ -149,7 +149,7 @@ class Receiver:
         self.socket.close()
         self.process.wait(TIMEOUT)
         heard = []
-        for _ in range(TIMEOUT * 100):
+        for _ in range(3000):
             heard = [name for name in os.listdir(self.folder) if name.startswith("heard.")]
             if len(heard) >= backends:
                 break
