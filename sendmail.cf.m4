@@ -42,8 +42,10 @@ ifdef(`_DELAY_CHECKS_',, `errprint(`*** WARNING: blackpony: FEATURE(delay_checks
     database, DNS block lists and other checks of the client are not made in the
     sessions that blackpony-receiver hands to sendmail
 ')')
-ifdef(`_MTA_STS_', `errprint(`*** WARNING: blackpony: FEATURE(sts) has no effect on this mailer. Keep destinations
-    with an MTA-STS policy on sendmail''`s own client by mailertable lines such as
+ifdef(`_MTA_STS_', `errprint(`*** WARNING: blackpony: FEATURE(sts) does half of its work on this mailer: mail for a
+    destination with an enforced MTA-STS policy waits until its host offers STARTTLS
+    with a good certificate, but the host names of the policy are not looked at. Keep
+    such destinations on sendmail''`s own client by mailertable lines such as
     example.org	esmtp:example.org
 ')')
 

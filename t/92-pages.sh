@@ -3,15 +3,31 @@
 . "$abs_top_srcdir/t/lib/tap.sh"
 
 command -v mandoc >/dev/null || skip_all "needs mandoc (Debian: mandoc)"
+# options_of_help PROGRAM: those that --help shows, a line each: -4, -b, --check.
+options_of_help() {
+	local word
+	"$BLACKPONY_BIN/$1" --help 2>&1 | grep -oE '(^|[[ ])--?[A-Za-z0-9]+' | tr -d ' [' | while read -r word; do
+		case $word in
+		--*) echo "$word" ;;
+		*) grep -o . <<<"${word#-}" | sed 's/^/-/' ;; # -46v is -4, -6 and -v
+		esac
+	done
+	printf '%s\n' --help --version
+}
+
+# options_of_page FILE: those that it explains.
+options_of_page() { sed -n 's/^\.It Fl \(-\?[A-Za-z0-9][a-z]*\).*/-\1/p' "$1"; }
+
 for page in "$abs_top_srcdir"/doc/*.[1-8]; do
 	name=${page##*/}
+	program=${name%.*}
 	# A page of another package, or of ours and not yet installed, may be referred to.
 	said=$(mandoc -T lint "$page" 2>/dev/null | grep -v 'referenced manual not found')
 	is "$said" "" "$name: clean"
-	program=${name%.*}
-	help=$("$BLACKPONY_BIN/$program" --help 2>&1)
-	for option in $(grep -oE '[[ ]-[A-Za-z0-9]\b' <<<"$help" | tr -d ' [' | sort -u); do
-		like "$(cat "$page")" "^\.It Fl ${option#-}( |\$)" "$name: tells of $option"
+	is "$(options_of_page "$page" | LC_ALL=C sort -u)" "$(options_of_help "$program" | LC_ALL=C sort -u)" \
+		"$name: explains the options that there are"
+	for option in --help --version; do
+		ok "$program $option" "$BLACKPONY_BIN/$program" $option
 	done
 done
 done_testing

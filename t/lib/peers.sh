@@ -37,7 +37,8 @@ peers_start() {
 	printf '%s' "$peer_table" | host_put far /etc/peers
 	host_spawn far peers python3 "$world_src/t/tools/peers.py" /etc/peers /var/log/peers
 	printf '%s' "$zone_lines" | world_zone $p
-	host_start a 10.77.0.1 fd77::1 sendmail
+	# shellcheck disable=SC2086 # words
+	host_start a 10.77.0.1 fd77::1 sendmail ${peers_layers-}
 	pony_host a "${peers_mc:-$world_src/doc/sendmail.mc.example}" \
 		"-DBLACKPONY_MAILER_ARGS=$peers_args" "$@"
 	wait_for 10 grep -q ready "$(host_root far)/var/log/peers.out" || world_die "no peers"
