@@ -1,17 +1,16 @@
 /*
- * 22-session - the session in doc/session.txt, replayed: our server against the document's
- * client and our client against the document's server, octet by octet, with the document's
- * keys. That its values in between are right too is for t/23-independent, whose peer wrote
- * them.
+ * 22-session - the sessions in doc/session.txt and doc/session-hybrid.txt, replayed: our server
+ * against the document's client and our client against the document's server, octet by octet,
+ * with the document's keys. That its values in between are right too is for t/23-independent,
+ * whose peer wrote them.
  */
 #include <sodium.h>
 #include "libxpony/session.h"
 #include "t/tap.h"
 
-#define SUITE "x25519-chachapoly"
 #define HOST "mail.example.com"
 #define HELLO "EHLO client.example.net\r\n"
-#define ITEMS_MAX 96
+#define ITEMS_MAX 128
 #define ITEM_MAX 4096
 
 /* ---- The document: names, and octets in hexadecimal below them ---- */
@@ -24,6 +23,7 @@ struct item {
 
 static struct item items[ITEMS_MAX];
 static size_t item_count;
+static const char *document, *suite;
 
 static const char *const sides[] = {[SESSION_SERVER] = "server", [SESSION_CLIENT] = "client"};
 
@@ -33,7 +33,7 @@ find(const char *name)
 	for (size_t i = 0; i < item_count; i++)
 		if (strcmp(items[i].name, name) == 0)
 			return &items[i];
-	bail("doc/session.txt has no \"%s\"", name);
+	bail("%s has no \"%s\"", document, name);
 }
 
 /* Four spaces, then pairs, with or without a space between; two spaces end them. */
@@ -44,7 +44,7 @@ parse_octets(struct item *it, const char *line)
 
 	for (line += 4; line[0] != ' ' && sscanf(line, "%2x", &octet) == 1;) {
 		if (it->n == ITEM_MAX)
-			bail("doc/session.txt: \"%s\" is too long", it->name);
+			bail("%s: \"%s\" is too long", document, it->name);
 		it->p[it->n++] = (uint8_t)octet;
 		line += line[2] == ' ' ? 3 : 2;
 	}
@@ -57,7 +57,9 @@ read_document(void)
 	char path[4096], line[256];
 	FILE *f;
 
-	snprintf(path, sizeof(path), "%s/doc/session.txt", top != NULL ? top : ".");
+	memset(items, 0, sizeof(items));
+	item_count = 0;
+	snprintf(path, sizeof(path), "%s/%s", top != NULL ? top : ".", document);
 	if ((f = fopen(path, "r")) == NULL)
 		bail("cannot read %s", path);
 	while (fgets(line, sizeof(line), f) != NULL) {
@@ -69,7 +71,7 @@ read_document(void)
 			continue;
 		}
 		if (item_count == ITEMS_MAX)
-			bail("doc/session.txt: too many items");
+			bail("%s: too many items", document);
 		snprintf(items[item_count++].name, sizeof(items[0].name), "%.63s", line);
 	}
 	fclose(f);
@@ -90,16 +92,29 @@ is_server(const struct side *x)
 	return x->config.role == SESSION_SERVER;
 }
 
+/* What a side draws, in this order: its ephemeral key, then what the KEM takes. */
+static unsigned draws;
+
+static void
+draw(const char *name, void *p, size_t n)
+{
+	const struct item *it = find(name);
+
+	if (it->n != n)
+		bail("%s: %zu octets of \"%s\" are drawn", document, n, name);
+	memcpy(p, it->p, n);
+}
+
 static void
 random_server(void *p, size_t n)
 {
-	memcpy(p, find("e secret")->p, n);
+	draw(draws++ == 0 ? "e secret" : "m", p, n);
 }
 
 static void
 random_client(void *p, size_t n)
 {
-	memcpy(p, find("e2 secret")->p, n);
+	draw(draws++ == 0 ? "e2 secret" : "d and z", p, n);
 }
 
 /* False when that side is deaf: a session that has ended reads no more. */
@@ -160,10 +175,11 @@ side_new(struct side *x, enum session_role role)
 	bool server = role == SESSION_SERVER;
 
 	memset(x, 0, sizeof(*x));
+	draws = 0;
 	x->config = (struct session_config){.role = role, .name = HOST, .offer = true};
 	x->config.random = server ? random_server : random_client;
 	memcpy(x->config.s_public, find(server ? "s public" : "s2 public")->p, NOISE_KEY);
-	if (!suite_list_parse(&x->config.suites, SUITE) ||
+	if (!suite_list_parse(&x->config.suites, suite) ||
 	    (x->s = session_new(&x->config)) == NULL)
 		bail("no session");
 	if (!server && !give(x, SESSION_NEAR, HELLO, strlen(HELLO)))
@@ -261,11 +277,11 @@ test_replay(enum session_role role)
 	static struct side x;
 	const char *fault = replay(role, &x);
 
-	ok(fault == NULL, "our %s replays the document", sides[role]);
+	ok(fault == NULL, "our %s replays %s", sides[role], document);
 	if (fault != NULL)
 		diag("first difference: %s", fault);
 	is_int(session_report(x.s)->messages, 1, "our %s counts one message", sides[role]);
-	is_str(session_report(x.s)->suite, SUITE, "our %s knows the suite", sides[role]);
+	is_str(session_report(x.s)->suite, suite, "our %s knows the suite", sides[role]);
 	is_mem(session_report(x.s)->key, NOISE_KEY,
 	    find(role == SESSION_SERVER ? "s2 public" : "s public")->p, NOISE_KEY,
 	    "our %s knows the other's key", sides[role]);
@@ -331,16 +347,25 @@ test_rekey(const char *name, const char *rekeyed)
 	is_int(c.n, 7, "the count goes on");
 }
 
-int
-main(void)
+static void
+test_document(const char *name, const char *its_suite)
 {
-	if (sodium_init() < 0)
-		bail("no libsodium");
+	document = name;
+	suite = its_suite;
 	read_document();
 	test_replay(SESSION_SERVER);
 	test_replay(SESSION_CLIENT);
 	test_changed();
 	test_rekey("key from server to client", "key from server to client, rekeyed");
 	test_rekey("key from client to server", "key from client to server, rekeyed");
+}
+
+int
+main(void)
+{
+	if (sodium_init() < 0)
+		bail("no libsodium");
+	test_document("doc/session.txt", "x25519-chachapoly");
+	test_document("doc/session-hybrid.txt", "mlkem768x25519-chachapoly");
 	return tap_done();
 }

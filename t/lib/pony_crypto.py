@@ -1,6 +1,6 @@
 """pony_crypto - X25519 (RFC 7748), ChaCha20-Poly1305 (RFC 8439) and Noise_XX_25519_ChaChaPoly_BLAKE2b
-(revision 34) in Python alone, for t/lib/pony_peer.py; little-endian machines. Nothing here is
-constant-time: for tests only.
+(revision 34), also with psk3, in Python alone, for t/lib/pony_peer.py; little-endian machines. Nothing
+here is constant-time: for tests only.
 """
 import hashlib
 import hmac
@@ -132,17 +132,20 @@ def blake2b(data):
     return hashlib.blake2b(data).digest()
 
 
-def hkdf(ck, ikm):
-    """Two outputs of 64 octets."""
-    temp = hmac.digest(ck, ikm, "blake2b")
-    first = hmac.digest(temp, b"\1", "blake2b")
-    return first, hmac.digest(temp, first + b"\2", "blake2b")
+def hkdf(ck, ikm, count=2):
+    """Outputs of 64 octets."""
+    temp, out = hmac.digest(ck, ikm, "blake2b"), [b""]
+    for i in range(count):
+        out.append(hmac.digest(temp, out[-1] + bytes([i + 1]), "blake2b"))
+    return out[1:]
 
 
 class Noise:
-    """The SymmetricState of the handshake, with the tokens of XX as methods."""
+    """The SymmetricState of the handshake, with the tokens of XX and XXpsk3 as methods."""
 
-    def __init__(self, prologue, name=b"Noise_XX_25519_ChaChaPoly_BLAKE2b"):
+    def __init__(self, prologue, psk=False):
+        name = b"Noise_XX%s_25519_ChaChaPoly_BLAKE2b" % (b"psk3" if psk else b"")
+        self.psk = psk
         self.h = self.ck = name + bytes(64 - len(name))
         self.cipher = None
         self.mix_hash(prologue)
@@ -150,11 +153,25 @@ class Noise:
     def mix_hash(self, data):
         self.h = blake2b(self.h + data)
 
+    def mix_key(self, ikm):
+        self.ck, key = hkdf(self.ck, ikm)
+        self.cipher = Cipher(key[:32])
+
+    def mix_e(self, public):
+        self.mix_hash(public)
+        if self.psk:
+            self.mix_key(public)
+
     def mix_dh(self, secret, public):
         shared = x25519(secret, public)
         if shared == bytes(32):
             raise CryptoError("all-zero Diffie-Hellman result")
-        self.ck, key = hkdf(self.ck, shared)
+        self.mix_key(shared)
+
+    def mix_psk(self, psk):
+        """MixKeyAndHash."""
+        self.ck, hashed, key = hkdf(self.ck, psk, 3)
+        self.mix_hash(hashed)
         self.cipher = Cipher(key[:32])
 
     def encrypt(self, plain):

@@ -16,24 +16,27 @@ Hooks change any step: hooks={"message2": lambda octets, nth: ...}. nth counts t
 from 1. Each gets octets and returns those to be used instead:
 
     client   offer (what goes into the prologue), suite, prologue, payload2, message2, base64, command
-    server   greeting, ehlo-reply, prologue, payload3, message3, base64, reply
+    server   greeting, ehlo-reply, prologue, payload3, message3 (with the ciphertext), base64, reply
     both     inside (a record's plaintext), record (one record on the wire), flight, close (on the wire)
 
 Command line: see USAGE. flip(), cut(), put(), add() and drop() make hooks.
 """
 import argparse
+import secrets
 import socket
 import sys
 
+import pony_mlkem
 from pony_crypto import CryptoError, Noise, public_key
-from pony_stream import (CRITICAL, EHLO, SERVER_NAME, SUITE, Peer, ProtocolError, Truncated,
-                         b64decode, b64encode, find_hint, parse_offer, tlv, tlv_items)
+from pony_stream import (CRITICAL, EHLO, HYBRID, KEM_KEY, SERVER_NAME, SUITE, Peer, ProtocolError,
+                         Truncated, b64decode, b64encode, find_hint, kem_psk, parse_offer, tlv,
+                         tlv_items)
 
 # --- the two roles ---
 
 class Client(Peer):
     """The responder of Noise: hint and keyword are the offers found, or None."""
-    hint = keyword = None
+    hint = keyword = ek = dk = None
 
     def greeting(self):
         code, texts = self.reply()
@@ -53,10 +56,14 @@ class Client(Peer):
         """Returns the reply; with 220 all that follows is records, or ROTn."""
         if offer.rot:
             return self.upgrade_rot(offer)
+        hybrid = suite == HYBRID
         suite = self.hook("suite", suite.encode())
-        noise = Noise(self.prologue(self.hook("offer", offer.text), suite))
-        noise.mix_hash(offer.e)
+        noise = Noise(self.prologue(self.hook("offer", offer.text), suite), hybrid)
+        noise.mix_e(offer.e)
         noise.encrypt(b"")  # message 1's empty payload
+        if hybrid:
+            self.ek, self.dk = pony_mlkem.key_gen(secrets.token_bytes(64))
+            items += tlv(KEM_KEY, self.ek)
         payload = tlv(SERVER_NAME, server_name.encode()) if server_name else b""
         payload += tlv(EHLO, early.encode()) if early else b""
         message = self.message2(noise, offer.e, self.hook("payload2", payload + items))
@@ -77,18 +84,22 @@ class Client(Peer):
     def message2(self, noise, re_, payload):
         """e, ee, s, es, payload 2."""
         e = public_key(self.ephemeral)
-        noise.mix_hash(e)
+        noise.mix_e(e)
         noise.mix_dh(self.ephemeral, re_)
         message = e + noise.encrypt(public_key(self.static))
         noise.mix_dh(self.static, re_)
         return message + noise.encrypt(payload)
 
     def message3(self, noise, message):
-        """s, se, payload 3."""
+        """s, se, payload 3; before it, with a KEM, the ciphertext."""
+        before = pony_mlkem.CT if noise.psk else 0
+        ct, message = message[:before], message[before:]
         if len(message) < 64:
             raise ProtocolError("message 3 of %d octets" % len(message))
         self.peer_key = noise.decrypt(message[:48])
         noise.mix_dh(self.ephemeral, self.peer_key)
+        if noise.psk:
+            noise.mix_psk(kem_psk(pony_mlkem.decaps(self.dk, ct), self.ek, ct))
         items = tlv_items(noise.decrypt(message[48:]))
         if any(kind & CRITICAL for kind in items):
             raise ProtocolError("critical item in payload 3")
@@ -141,11 +152,11 @@ class Server(Peer):
         suite, message = words[2], b64decode(words[3])
         if suite.decode() not in self.suites:
             raise ProtocolError("%r" % suite)
-        noise = Noise(self.prologue(self.offer, suite))
-        noise.mix_hash(self.e)
+        noise = Noise(self.prologue(self.offer, suite), suite == HYBRID.encode())
+        noise.mix_e(self.e)
         noise.encrypt(b"")  # message 1's empty payload
         hello = self.message2(noise, message)
-        message = self.hook("message3", self.message3(noise))
+        message = self.hook("message3", self.message3(noise, hello))
         self.put_reply(self.hook("base64", b64encode(message)))
         server, client = noise.split()
         self.start_records(server, client)
@@ -155,16 +166,23 @@ class Server(Peer):
         if len(message) < 96:
             raise ProtocolError("message 2 of %d octets" % len(message))
         re_ = message[:32]
-        noise.mix_hash(re_)
+        noise.mix_e(re_)
         noise.mix_dh(self.ephemeral, re_)
         self.peer_key = noise.decrypt(message[32:80])
         noise.mix_dh(self.ephemeral, self.peer_key)
         self.client_e = re_
-        return tlv_items(noise.decrypt(message[80:]))
+        hello = tlv_items(noise.decrypt(message[80:]))
+        if noise.psk != (KEM_KEY in hello):
+            raise ProtocolError("a KEM key missing, or where none belongs")
+        return hello
 
-    def message3(self, noise):
+    def message3(self, noise, hello):
         message = noise.encrypt(public_key(self.static))
         noise.mix_dh(self.static, self.client_e)
+        if noise.psk:
+            shared, ct = pony_mlkem.encaps(hello[KEM_KEY], secrets.token_bytes(32))
+            noise.mix_psk(kem_psk(shared, hello[KEM_KEY], ct))
+            message = ct + message
         return message + noise.encrypt(self.hook("payload3", b""))
 
     def put_reply(self, text):

@@ -1,18 +1,23 @@
-"""pony_session - writes doc/session.txt: one session of XPONY/1 with fixed keys, every octet on the wire
-and every value in between, by the formulas of doc/PROTOCOL.md and the independent peer's code.
+"""pony_session - writes doc/session.txt and doc/session-hybrid.txt: one session of XPONY/1 in each suite
+with fixed keys, every octet on the wire and every value in between, by the formulas of doc/PROTOCOL.md
+and the independent peer's code.
 
-    python3 t/lib/pony_session.py >doc/session.txt
+    python3 t/lib/pony_session.py x25519-chachapoly >doc/session.txt
+    python3 t/lib/pony_session.py mlkem768x25519-chachapoly >doc/session-hybrid.txt
 
-t/23-independent.py holds the document to it, t/22-session replays it with the programs' own engine.
+t/23-independent.py holds the documents to it, t/22-session replays them with the programs' own engine.
 """
 import struct
 import sys
 
+import pony_mlkem
 from pony_crypto import Noise, public_key, x25519
-from pony_stream import DATA_MAX, EHLO, FLIGHT_MIN, LABEL, SERVER_NAME, SUITE, b64encode, padded, tlv
+from pony_stream import (DATA_MAX, EHLO, FLIGHT_MIN, HYBRID, KEM_KEY, LABEL, SERVER_NAME,
+                         b64encode, kem_psk, padded, tlv)
 
 HEAD = """\
 # One session of XPONY/1, octet by octet (see PROTOCOL.md). t/22-session replays it.
+# Suite: %s
 #
 # Names are those of PROTOCOL.md: e and s are the server's keys, e2 and s2 the client's, for this text
 # only. What "server sends" and "client sends", in the order of this text, is all that goes over the
@@ -66,11 +71,26 @@ class Traced(Noise):
         self.mix_hash(octets)
         value("h after " + what, self.h)
 
+    def keyed(self, token):
+        value("ck after " + token, self.ck)
+        value("k after " + token, self.cipher.key)
+
+    def public(self, token, e):
+        self.mix_e(e)
+        value("h after " + token, self.h)
+        if self.psk:
+            self.keyed(token)
+
     def mixed(self, token, secret, public):
         value(token, x25519(secret, public))
         self.mix_dh(secret, public)
-        value("ck after " + token, self.ck)
-        value("k after " + token, self.cipher.key)
+        self.keyed(token)
+
+    def mixed_psk(self, psk):
+        value("psk", psk)
+        self.mix_psk(psk)
+        value("h after psk", self.h)
+        self.keyed("psk")
 
     def sealed(self, what, plain):
         print("# EncryptAndHash(%s), n = %d\n" % (what, self.cipher.n))
@@ -91,40 +111,67 @@ def pairs():
     return keys
 
 
-def start(e):
+def kem():
+    """The client's pair, and the server's ciphertext to it."""
+    title("KEM (FIPS 203)")
+    seed, m = bytes(range(0x80, 0xc0)), bytes(range(0xc0, 0xe0))
+    value("d and z", seed)
+    value("m", m)
+    ek, dk = pony_mlkem.key_gen(seed)
+    value("ek", ek)
+    value("dk", dk)
+    shared, ct = pony_mlkem.encaps(ek, m)
+    assert pony_mlkem.decaps(dk, ct) == shared
+    value("ct", ct)
+    value("shared secret", shared)
+    return ek, ct, shared
+
+
+def start(suite, e):
     title("Offer and start")
-    offer = b"XPONY 1 %s %s" % (b64encode(e), SUITE.encode())
+    offer = b"XPONY 1 %s %s" % (b64encode(e), suite)
     wire("server sends the greeting", b"220 %s ESMTP %s\r\n" % (HOST, offer))
-    prologue = b"".join(struct.pack("!H", len(p)) + p for p in (LABEL, offer, SUITE.encode()))
-    name = b"Noise_XX_25519_ChaChaPoly_BLAKE2b"
-    value("h and ck at the start", name + bytes(64 - len(name)))
+    prologue = b"".join(struct.pack("!H", len(p)) + p for p in (LABEL, offer, suite))
+    noise = Traced(prologue, suite == HYBRID.encode())
+    value("h and ck at the start", noise.ck)
     wire("prologue", prologue)
-    noise = Traced(prologue, name)
     value("h after the prologue", noise.h)
     title("Message 1")
-    noise.hashed("e", e)
-    noise.hashed("the empty payload 1", b"")
+    noise.public("e", e)
+    if noise.psk:
+        noise.sealed("payload 1", b"")
+    else:
+        noise.hashed("the empty payload 1", b"")
     return noise
 
 
-def message2(noise, e, s2, e2):
+def message2(noise, suite, e, s2, e2, items):
     title("Message 2")
-    payload = tlv(SERVER_NAME, HOST) + tlv(EHLO, HELLO)
+    payload = tlv(SERVER_NAME, HOST) + tlv(EHLO, HELLO) + items
     wire("payload 2", payload)
-    noise.hashed("e2", e2[1])
+    noise.public("e2", e2[1])
     noise.mixed("ee", e2[0], e[1])
     message = e2[1] + noise.sealed("s2", s2[1])
     noise.mixed("es", s2[0], e[1])
     message += noise.sealed("payload 2", payload)
-    wire("client sends the XPONY line", b"XPONY 1 %s %s\r\n" % (SUITE.encode(), b64encode(message)))
+    wire("client sends the XPONY line", b"XPONY 1 %s %s\r\n" % (suite, b64encode(message)))
 
 
-def message3(noise, s, e2):
+def message3(noise, s, e2, ct, psk):
     title("Message 3 (k is still that of es, and n goes on)")
-    message = noise.sealed("s", s[1])
+    message = ct + noise.sealed("s", s[1])
     noise.mixed("se", s[0], e2[1])
+    if noise.psk:
+        noise.mixed_psk(psk)
     message += noise.sealed("payload 3", b"")
-    wire("server sends the reply", b"220 %s\r\n" % b64encode(message))
+    wire("server sends the reply", b"".join(reply_lines(message)))
+
+
+def reply_lines(message):
+    """378 octets a line, as the programs have it; any other break is as good."""
+    parts = [message[i:i + 378] for i in range(0, len(message), 378)]
+    for i, part in enumerate(parts):
+        yield b"220%s%s\r\n" % (b" " if i == len(parts) - 1 else b"-", b64encode(part))
 
 
 def record(side, cipher, data):
@@ -142,12 +189,17 @@ def record(side, cipher, data):
     wire(name, struct.pack("!H", len(message)) + message)
 
 
-def main():
-    print(HEAD)
+def main(suite):
+    print(HEAD % suite)
     s, e, s2, e2 = pairs()
-    noise = start(e[1])
-    message2(noise, e, s2, e2)
-    message3(noise, s, e2)
+    items = ct = psk = b""
+    if suite == HYBRID:
+        ek, ct, shared = kem()
+        items, psk = tlv(KEM_KEY, ek), kem_psk(shared, ek, ct)
+    suite = suite.encode()
+    noise = start(suite, e[1])
+    message2(noise, suite, e, s2, e2, items)
+    message3(noise, s, e2, ct, psk)
     title("Split, and records")
     server, client = noise.split()
     value("key from server to client", server.key)
@@ -161,4 +213,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*sys.argv[1:]))

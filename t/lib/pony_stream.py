@@ -4,18 +4,20 @@ its sections.
 """
 import base64
 import collections
+import hashlib
 import re
 import secrets
 import socket
 import struct
 
-SUITE = "x25519-chachapoly"
-SERVER_NAME, EHLO, CRITICAL = 0x01, 0x02, 0x80
+SUITE, HYBRID = "x25519-chachapoly", "mlkem768x25519-chachapoly"
+SERVER_NAME, EHLO, CRITICAL, KEM_KEY = 0x01, 0x02, 0x80, 0x83
 DATA, CLOSE = 0, 1
 DATA_MAX = 32765
 FLIGHT_MIN = 256
 REKEY_EVERY = 2**16
 LABEL = b"XPONY/1"
+PSK_LABEL = b"XPONY/1 ML-KEM-768 psk"
 
 Offer = collections.namedtuple("Offer", "text e suites rot")
 
@@ -81,6 +83,11 @@ def tlv_items(payload):
             raise ProtocolError("cut or repeated item")
         items[kind] = value
     return items
+
+
+def kem_psk(shared, ek, ct):
+    """(The hybrid suite)"""
+    return hashlib.blake2b(PSK_LABEL + shared + ek + ct, digest_size=32).digest()
 
 
 def padded(n):
