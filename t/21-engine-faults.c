@@ -185,7 +185,7 @@ static const struct scenario scenarios[] = {
     {.name = "a host that dies at RCPT",
 	.script = by_steps,
 	.rules = dies_at_rcpt,
-	.replies = R220 NOTED "421 4.3.0 mx.test [192.0.2.1] said: Out of resources, try again "
+	.replies = R220 NOTED "451 4.3.0 mx.test [192.0.2.1] said: Out of resources, try again "
 			      "later\r\n" LOST BYE,
 	.heard = "[1]EHLO mta.test\r\nMAIL FROM:<a@mta.test>\r\nRCPT TO:<b@mx.test>\r\n",
 	.told = UPGRADED,
