@@ -16,6 +16,15 @@ buf_init(struct buf *b, size_t limit)
 	*b = (struct buf){.limit = limit};
 }
 
+bool
+buf_take(struct buf *b, size_t limit)
+{
+	size_t room;
+
+	buf_init(b, limit);
+	return buf_reserve(b, &room) != NULL;
+}
+
 void
 buf_free(struct buf *b)
 {

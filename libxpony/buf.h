@@ -20,6 +20,8 @@ struct buf {
 
 /* limit > 0. No memory is taken yet. */
 void buf_init(struct buf *b, size_t limit);
+/* The same with the memory, so that no put fails but for room. False when there is none. */
+bool buf_take(struct buf *b, size_t limit);
 /* Wipes and frees; the buf may be used again, with the same limit. NULL-safe. */
 void buf_free(struct buf *b);
 

@@ -7,14 +7,13 @@
 #include <sodium.h>
 #include <string.h>
 
-void
+bool
 channel_init(struct channel *c)
 {
 	memset(c, 0, sizeof(*c));
-	buf_init(&c->in, CHANNEL_QUEUE);
-	buf_init(&c->out, CHANNEL_QUEUE);
-	buf_init(&c->wire_in, CHANNEL_QUEUE + RECORD_WIRE_MAX);
-	buf_init(&c->wire_out, CHANNEL_QUEUE + record_flight_max(CHANNEL_QUEUE));
+	return buf_take(&c->in, CHANNEL_QUEUE) && buf_take(&c->out, CHANNEL_QUEUE) &&
+	       buf_take(&c->wire_in, CHANNEL_QUEUE + RECORD_WIRE_MAX) &&
+	       buf_take(&c->wire_out, CHANNEL_QUEUE + record_flight_max(CHANNEL_QUEUE));
 }
 
 void
@@ -28,9 +27,39 @@ channel_free(struct channel *c)
 	c->record = NULL;
 }
 
+void
+channel_reset(struct channel *c)
+{
+	channel_abandon(c);
+	buf_clear(&c->wire_out);
+	sodium_free(c->record);
+	c->record = NULL;
+	c->mode = CHANNEL_CLEAR;
+	c->eof = c->shut = c->deaf = false;
+}
+
+void
+channel_deafen(struct channel *c)
+{
+	c->deaf = true;
+	buf_clear(&c->in);
+	buf_clear(&c->wire_in);
+}
+
+void
+channel_abandon(struct channel *c)
+{
+	channel_deafen(c);
+	buf_clear(&c->out);
+	c->shut = true;
+}
+
 uint8_t *
 channel_reserve(struct channel *c, size_t *n)
 {
+	*n = 0;
+	if (c->deaf)
+		return NULL;
 	return buf_reserve(c->mode == CHANNEL_RECORDS ? &c->wire_in : &c->in, n);
 }
 
@@ -52,7 +81,7 @@ channel_decode(struct channel *c)
 	enum record_type type;
 	enum err e;
 
-	if (c->mode != CHANNEL_RECORDS)
+	if (c->mode != CHANNEL_RECORDS || c->deaf)
 		return ERR_NONE;
 	while (buf_len(&c->wire_in) > 0) {
 		if (buf_room(&c->in) < RECORD_DATA_MAX)
@@ -69,7 +98,7 @@ channel_decode(struct channel *c)
 bool
 channel_ended(const struct channel *c)
 {
-	return c->eof || (c->mode == CHANNEL_RECORDS && c->record->rx.closed);
+	return c->eof || c->deaf || (c->mode == CHANNEL_RECORDS && c->record->rx.closed);
 }
 
 static enum err
@@ -111,12 +140,21 @@ channel_flush(struct channel *c, bool all)
 enum err
 channel_shut(struct channel *c)
 {
-	if (c->shut)
-		return ERR_NONE;
-	c->shut = true;
-	if (c->mode != CHANNEL_RECORDS)
-		return ERR_NONE;
-	return record_seal_close(&c->record->tx, &c->wire_out);
+	enum err e = ERR_NONE;
+
+	if (!c->shut && c->mode == CHANNEL_RECORDS)
+		e = record_seal_close(&c->record->tx, &c->wire_out);
+	c->shut = c->shut || e == ERR_NONE;
+	return e;
+}
+
+/* The last of the clear part. Had it no room now, it would go as the first of what follows. */
+static enum err
+end_clear(struct channel *c)
+{
+	enum err e = flush_clear(c);
+
+	return e == ERR_NONE && buf_len(&c->out) > 0 ? ERR_LIMIT : e;
 }
 
 enum err
@@ -125,7 +163,7 @@ channel_start_records(struct channel *c, struct record *record)
 	enum err e;
 
 	c->record = record;
-	if ((e = flush_clear(c)) != ERR_NONE)
+	if ((e = end_clear(c)) != ERR_NONE)
 		return e;
 	c->mode = CHANNEL_RECORDS;
 	if (buf_len(&c->in) > 0 && !buf_put(&c->wire_in, buf_head(&c->in), buf_len(&c->in)))
@@ -139,7 +177,7 @@ channel_start_rot(struct channel *c, int rot)
 {
 	enum err e;
 
-	if ((e = flush_clear(c)) != ERR_NONE)
+	if ((e = end_clear(c)) != ERR_NONE)
 		return e;
 	c->mode = CHANNEL_ROT;
 	c->rot = rot;

@@ -25,10 +25,19 @@ struct channel {
 	struct buf wire_out;   /* octets for the socket */
 	bool eof;              /* the socket has ended */
 	bool shut;             /* nothing more will be put out: our end was said */
+	bool deaf;             /* nothing more is read */
 };
 
-void channel_init(struct channel *c);
-void channel_free(struct channel *c); /* wipes; channel_init() makes it usable again */
+/* Takes all its memory: false when there is none. */
+bool channel_init(struct channel *c);
+void channel_free(struct channel *c); /* wipes */
+/* For another connection: wiped and empty, in clear. */
+void channel_reset(struct channel *c);
+
+/* What waits unread is dropped and nothing more is read: channel_ended() from now on. */
+void channel_deafen(struct channel *c);
+/* Nothing more is said either, not even the authenticated close. */
+void channel_abandon(struct channel *c);
 
 /* Room for octets read from the socket (NULL when full); then how many came. */
 uint8_t *channel_reserve(struct channel *c, size_t *n);
@@ -43,12 +52,14 @@ bool channel_ended(const struct channel *c);
 /* Sends what waits in out. all == false: only full records, so that the rest may still join
  * them. */
 enum err channel_flush(struct channel *c, bool all);
-/* Says the end: seals the close (records). The socket may be shut once wire_out is empty. */
+/* Says the end: seals the close (records). The socket may be shut once wire_out is empty.
+ * ERR_LIMIT while wire_out has no room for it: then nothing is said yet. */
 enum err channel_shut(struct channel *c);
 
 /* From now on records (taking over `record`, also on a fault), or ROTn. What waits in `out`
- * still goes in clear: it is the reply that ends the clear part. Octets that wait in `in` came
- * in after it and are given to the opener, never to anybody else (PROTOCOL.md, "Switch"). */
+ * still goes in clear: it is the reply that ends the clear part; ERR_LIMIT when it cannot go
+ * now. Octets that wait in `in` came in after it and are given to the opener, never to anybody
+ * else (PROTOCOL.md, "Switch"). */
 enum err channel_start_records(struct channel *c, struct record *record);
 enum err channel_start_rot(struct channel *c, int rot);
 

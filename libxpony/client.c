@@ -15,8 +15,9 @@
 enum {
 	SECONDS_CONNECT =
 	    250, /* above the monitor's own budget of 240 for names and connects */
-	SECONDS_GREETING = 120, /* less than RFC 5321's 300: the next host has to fit into the */
-	SECONDS_REPLY = 120,    /* five minutes that sendmail waits for its EHLO reply */
+	SECONDS_GREETING =
+	    120,             /* less than RFC 5321's 300: the next host has to fit into the */
+	SECONDS_REPLY = 120, /* five minutes that sendmail waits for its EHLO reply */
 	SECONDS_UPGRADE = 60,
 	SECONDS_DIALOGUE = 3900, /* above sendmail's own hour */
 	SECONDS_LEAVING = 5,
@@ -33,8 +34,9 @@ static void
 drop_host(struct session *s)
 {
 	engine_handshake_drop(s);
-	channel_free(&s->far);
-	channel_init(&s->far);
+	channel_abandon(&s->far);
+	if (!s->upgraded)
+		s->report.suite[0] = '\0';
 }
 
 /* No host will take this mail: from now on every RCPT is told so, which is where sendmail
@@ -81,15 +83,11 @@ client_leave(struct session *s, bool quit)
 	s->near_shut = true;
 	if (s->state == CLIENT_RAW) {
 		(void)channel_shut(&s->far);
-	} else if (idle && quit && buf_puts(&s->far.out, "QUIT\r\n")) {
-		(void)channel_flush(&s->far, true);
-		if (s->far.mode == CHANNEL_RECORDS)
-			(void)channel_shut(&s->far);
-	} else {
+	} else if (!idle || !quit || !buf_puts(&s->far.out, "QUIT\r\n")) {
 		/* In the middle of something the only honest end is an abrupt one: never a dot,
 		 * never an authenticated close. */
 		s->client.abrupt = true;
-		buf_clear(&s->far.out);
+		channel_abandon(&s->far);
 	}
 	tell_done(s);
 	engine_state(s, CLIENT_LEAVING);
@@ -166,56 +164,57 @@ lost_reply(const struct session *s, char *reply, size_t cap, const char *why)
 	(void)snprintf(reply, cap, "451 4.4.2 %s: %s", host, why);
 }
 
-/* The host is gone. What the MTA still waits for is answered; what comes next meets the
- * verdict. */
+/* The host is gone. Commands without their reply meet the verdict, and so does what comes next;
+ * the rest of a body goes nowhere first. */
+static void
+lose(struct session *s, const char *why)
+{
+	bool in_body = s->state == CLIENT_BODY;
+	char reply[SESSION_TEXT_MAX];
+
+	lost_reply(s, reply, sizeof(reply),
+	    s->dot ? "lost after the final dot, perhaps delivered" : why);
+	if (s->report.fault == ERR_NONE)
+		s->report.fault = ERR_TRUNCATED;
+	s->dot = false;
+	s->pending = 0;
+	if (s->client.mail != MAIL_REFUSED)
+		s->client.mail = MAIL_NONE;
+	buf_clear(&s->client.held);
+	client_verdict(s, reply);
+	if (in_body)
+		engine_state(s, CLIENT_DRAIN);
+}
+
 void
 client_lost(struct session *s, const char *why)
 {
-	char reply[SESSION_TEXT_MAX];
-
 	switch ((enum client_state)s->state) {
 	case CLIENT_UPGRADE:
 	case CLIENT_DH:
 	case CLIENT_JUDGE:
 		client_next_hop(s, SESSION_HOP_UPGRADE, why);
-		return;
+		break;
 	case CLIENT_GREETING:
 	case CLIENT_HELLO:
 	case CLIENT_CAPS:
 		client_next_hop(s, SESSION_HOP_REFUSED, why);
-		return;
+		break;
 	case CLIENT_COMMAND:
 	case CLIENT_BODY:
+		lose(s, why);
 		break;
 	case CLIENT_RAW:
 		client_leave(s, false);
-		return;
+		break;
+	case CLIENT_LEAVING:
+		s->client.abrupt = true;
+		break;
 	case CLIENT_CONNECT:
 	case CLIENT_DRAIN:
 	case CLIENT_VERDICT:
-		return;
-	case CLIENT_LEAVING:
 	case CLIENT_GONE:
-		engine_state(s, CLIENT_GONE);
-		return;
-	}
-	lost_reply(s, reply, sizeof(reply),
-	    s->dot ? "lost after the final dot, perhaps delivered" : why);
-	if (s->report.fault == ERR_NONE)
-		s->report.fault = ERR_TRUNCATED;
-	for (; s->client.owed > 0; s->client.owed--)
-		(void)dialogue_line(&s->near_out, "%s", reply);
-	s->dot = false;
-	s->pending = 0;
-	s->barrier = BARRIER_NONE;
-	s->client.mail = MAIL_NONE;
-	buf_clear(&s->client.held);
-	buf_clear(&s->far.out);
-	if (s->state == CLIENT_BODY) {
-		client_verdict(s, reply);
-		engine_state(s, CLIENT_DRAIN);
-	} else {
-		client_verdict(s, reply);
+		break;
 	}
 }
 
@@ -227,11 +226,25 @@ client_fail(struct session *s, enum err fault)
 
 	if (s->state == CLIENT_VERDICT || s->state == CLIENT_DRAIN) {
 		client_leave(s, false); /* the MTA itself is silent */
+	} else if (s->state == CLIENT_LEAVING && fault == ERR_TIMEOUT) {
+		engine_state(s, CLIENT_GONE);
 	} else if (monitor && (fault == ERR_TIMEOUT || fault == ERR_RESOURCE)) {
 		client_verdict(s, "451 4.3.0 No answer from our own monitor");
 	} else {
 		client_lost(s, err_text(fault));
 	}
+}
+
+/* The QUIT goes out, with the close behind it; then the host's end is waited for. */
+static bool
+leaving(struct session *s)
+{
+	buf_clear(&s->far.in);
+	if (s->far.mode == CHANNEL_RECORDS && buf_len(&s->far.out) == 0)
+		(void)channel_shut(&s->far);
+	if ((s->client.abrupt || channel_ended(&s->far)) && session_shut(s, SESSION_NEAR))
+		engine_state(s, CLIENT_GONE);
+	return false;
 }
 
 bool
@@ -262,15 +275,39 @@ client_step(struct session *s)
 	case CLIENT_VERDICT:
 		return client_mail_verdict(s);
 	case CLIENT_LEAVING:
-		buf_clear(&s->far.in);
-		if ((s->client.abrupt || channel_ended(&s->far)) &&
-		    session_shut(s, SESSION_NEAR))
-			engine_state(s, CLIENT_GONE);
-		return false;
+		return leaving(s);
 	case CLIENT_GONE:
 		return false;
 	}
 	return false;
+}
+
+/* What the monitor is asked for in this state, 0 when nothing. */
+static int
+asked(const struct session *s)
+{
+	switch ((enum client_state)s->state) {
+	case CLIENT_CONNECT:
+		return SESSION_ASK_HOP;
+	case CLIENT_DH:
+		return SESSION_ASK_DH;
+	case CLIENT_JUDGE:
+		return SESSION_ASK_PEER;
+	default:
+		return 0;
+	}
+}
+
+static void
+new_host(struct session *s, const struct session_answer *answer)
+{
+	channel_reset(&s->far);
+	s->report.fault = ERR_NONE;
+	s->report.verdict[0] = '\0';
+	set_text(s->client.host, sizeof(s->client.host), answer->host);
+	set_text(s->client.address, sizeof(s->client.address), answer->address);
+	s->client.offer = answer->offer;
+	engine_state(s, CLIENT_GREETING);
 }
 
 /* Called with NULL at the start: greets the MTA and asks for the first host. */
@@ -282,26 +319,21 @@ client_answer(struct session *s, const struct session_answer *answer)
 		client_next_hop(s, SESSION_HOP_FIRST, "");
 		return;
 	}
-	if (s->state != CLIENT_CONNECT && s->state != CLIENT_DH && s->state != CLIENT_JUDGE)
+	/* The answer to what a lost host was asked about counts no more. */
+	if (answer->kind != asked(s))
 		return;
 	if (!answer->granted && s->state == CLIENT_DH) {
-		/* The host's key is a point of low order: a bad offer, as a broken message 3 is. */
+		/* The host's key is a point of low order: a bad offer, as a broken message 3
+		 * is. */
 		client_next_hop(s, SESSION_HOP_UPGRADE, err_text(ERR_CRYPTO));
-		return;
-	}
-	if (!answer->granted) {
+	} else if (!answer->granted) {
 		client_verdict(
 		    s, answer->text[0] != '\0' ? answer->text : err_reply(ERR_RESOURCE));
-		return;
-	}
-	if (answer->kind == SESSION_ASK_HOP && s->state == CLIENT_CONNECT) {
-		set_text(s->client.host, sizeof(s->client.host), answer->host);
-		set_text(s->client.address, sizeof(s->client.address), answer->address);
-		s->client.offer = answer->offer;
-		engine_state(s, CLIENT_GREETING);
-	} else if (answer->kind == SESSION_ASK_DH && s->state == CLIENT_DH) {
+	} else if (s->state == CLIENT_CONNECT) {
+		new_host(s, answer);
+	} else if (s->state == CLIENT_DH) {
 		client_hop_upgrade(s, answer->dh);
-	} else if (answer->kind == SESSION_ASK_PEER && s->state == CLIENT_JUDGE) {
+	} else {
 		struct record *record = s->far.record;
 
 		s->far.record = NULL;

@@ -106,6 +106,8 @@ upgrade_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 		s->upgraded = true;
 		if (channel_start_rot(&s->far, s->config->rot) == ERR_NONE)
 			send_ehlo(s);
+		else
+			client_lost(s, err_text(ERR_RESOURCE));
 		return;
 	}
 	if ((record = sodium_malloc(sizeof(*record))) == NULL) {
@@ -157,14 +159,12 @@ put_keywords(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 {
 	const uint8_t *text, *last;
 	size_t i, n, last_n;
-	enum smtp_verb verb;
 
 	last_n = smtp_reply_text(r, p, 0, &last);
 	for (i = 1; i < r->lines && !s->client.helo; i++) {
 		n = smtp_reply_text(r, p, i, &text);
-		verb = smtp_verb(text, n);
-		if (verb == SMTP_XPONY || verb == SMTP_AUTH ||
-		    (verb == SMTP_STARTTLS && s->upgraded))
+		if (!dialogue_wants_keyword(text, n, s->upgraded) ||
+		    smtp_verb(text, n) == SMTP_AUTH)
 			continue;
 		(void)dialogue_line(
 		    &s->near_out, "%d-%.*s", r->code, (int)last_n, (const char *)last);
@@ -189,7 +189,8 @@ client_hop_keywords(struct session *s, const struct smtp_reply *r, const uint8_t
 }
 
 /* Finds the offer among the keywords. False: its words differ from the greeting's, so somebody
- * in between has changed one of them (PROTOCOL.md, "Advertisement"). */
+ * in between has changed one of them (PROTOCOL.md, "Advertisement"). That counts only where an
+ * offer is to be taken up: else no later connection in clear would come about either. */
 static bool
 find_keyword_offer(
     struct session *s, const struct smtp_reply *r, const uint8_t *p, struct advert *a)
@@ -204,7 +205,7 @@ find_keyword_offer(
 			break;
 		a->text[0] = '\0';
 	}
-	return a->text[0] == '\0' || s->client.hint.text[0] == '\0' ||
+	return !s->client.offer || a->text[0] == '\0' || s->client.hint.text[0] == '\0' ||
 	       strcmp(a->text, s->client.hint.text) == 0;
 }
 

@@ -10,18 +10,29 @@
 static const char verdict_keywords[][20] = {
     "ENHANCEDSTATUSCODES", "PIPELINING", "8BITMIME", "SIZE", "DSN"};
 
+/* The whole line at the front of what the MTA sent, or 0: also while a reply to it would have
+ * no room. */
 static size_t
 mta_line(struct session *s, const uint8_t **line)
 {
 	size_t n = smtp_line(buf_head(&s->near_in), buf_len(&s->near_in));
 
 	*line = buf_head(&s->near_in);
+	if (buf_room(&s->near_out) < DIALOGUE_REPLY_ROOM)
+		return 0;
 	if (n > SMTP_COMMAND_MAX || (n == 0 && buf_len(&s->near_in) > SMTP_COMMAND_MAX)) {
 		(void)dialogue_line(&s->near_out, "%s", err_reply(ERR_LIMIT));
 		client_leave(s, false);
 		return 0;
 	}
 	return n;
+}
+
+/* The MTA has gone, and said all that it had to say. */
+static bool
+mta_ended(const struct session *s)
+{
+	return s->near_eof && smtp_line(buf_head(&s->near_in), buf_len(&s->near_in)) == 0;
 }
 
 static void
@@ -45,6 +56,7 @@ keep_hello(struct session *s, const uint8_t *line, size_t n)
 	}
 	dialogue_text(s->client.hello, sizeof(s->client.hello), argument, len);
 	s->client.owed = 1;
+	s->barrier = BARRIER_EHLO;
 }
 
 /* Before the host's keywords are there the MTA can only say who it is, or give up. */
@@ -54,13 +66,12 @@ client_mail_hello(struct session *s)
 	const uint8_t *line;
 	size_t n;
 
-	if (s->client.owed > 0 || (n = mta_line(s, &line)) == 0) {
-		if (s->near_eof && s->state != CLIENT_LEAVING) {
-			client_leave(s, false);
-			return true;
-		}
-		return s->state == CLIENT_LEAVING;
+	if (mta_ended(s)) {
+		client_leave(s, false);
+		return true;
 	}
+	if (s->client.owed > 0 || (n = mta_line(s, &line)) == 0)
+		return s->state == CLIENT_LEAVING;
 	switch (smtp_verb(line, n)) {
 	case SMTP_EHLO:
 	case SMTP_HELO:
@@ -88,34 +99,49 @@ verdict_ehlo(struct session *s)
 	(void)dialogue_line(&s->near_out, "250 %.20s", verdict_keywords[last]);
 }
 
-bool
-client_mail_verdict(struct session *s)
+/* A transaction whose MAIL the host refused before it was lost keeps that reply. */
+static const char *
+verdict_of(const struct session *s)
 {
-	const uint8_t *line;
-	size_t n;
+	return s->client.mail == MAIL_REFUSED ? s->client.refusal : s->client.verdict;
+}
 
-	if (s->client.owed > 0 && s->client.hello[0] != '\0') {
+/* One of the replies owed since the host was still there. */
+static void
+pay(struct session *s)
+{
+	if (s->barrier == BARRIER_EHLO)
 		verdict_ehlo(s);
-		s->client.owed = 0;
-	}
-	if ((n = mta_line(s, &line)) == 0) {
-		if (s->near_eof && s->state == CLIENT_VERDICT)
-			client_leave(s, false);
-		return s->state != CLIENT_VERDICT;
-	}
-	switch (smtp_verb(line, n)) {
+	else
+		(void)dialogue_line(&s->near_out, "%s", verdict_of(s));
+	if (--s->client.owed == 0)
+		s->barrier = BARRIER_NONE;
+}
+
+static void
+verdict_command(struct session *s, enum smtp_verb verb)
+{
+	switch (verb) {
 	case SMTP_EHLO:
 	case SMTP_HELO:
+		s->client.mail = MAIL_NONE;
 		verdict_ehlo(s);
 		break;
 	case SMTP_MAIL:
+		s->client.mail = MAIL_NONE;
 		(void)dialogue_line(&s->near_out, "250 2.1.0 Sender noted");
 		break;
 	case SMTP_RCPT:
 		s->report.refused++;
-		(void)dialogue_line(&s->near_out, "%s", s->client.verdict);
+		(void)dialogue_line(&s->near_out, "%s", verdict_of(s));
+		break;
+	case SMTP_DATA: /* after an RCPT that was accepted while there was a host */
+		(void)dialogue_line(&s->near_out, "%s", verdict_of(s));
 		break;
 	case SMTP_RSET:
+		s->client.mail = MAIL_NONE;
+		(void)dialogue_line(&s->near_out, "250 2.0.0 Ok");
+		break;
 	case SMTP_NOOP:
 		(void)dialogue_line(&s->near_out, "250 2.0.0 Ok");
 		break;
@@ -123,10 +149,30 @@ client_mail_verdict(struct session *s)
 		quit(s);
 		break;
 	default:
-		(void)dialogue_line(&s->near_out, "503 5.5.1 No valid recipients");
+		(void)dialogue_line(&s->near_out, "%s", err_reply(ERR_SEQUENCE));
 		break;
 	}
+}
+
+bool
+client_mail_verdict(struct session *s)
+{
+	const uint8_t *line;
+	size_t n;
+
+	if (mta_ended(s)) {
+		client_leave(s, false);
+		return true;
+	}
+	if (s->client.owed > 0 && buf_room(&s->near_out) >= DIALOGUE_REPLY_ROOM) {
+		pay(s);
+		return true;
+	}
+	if ((n = mta_line(s, &line)) == 0)
+		return s->state != CLIENT_VERDICT;
+	verdict_command(s, smtp_verb(line, n));
 	buf_drop(&s->near_in, n);
+	s->progress++;
 	return true;
 }
 
@@ -143,16 +189,39 @@ forward(struct session *s, struct buf *from, size_t n, bool owed)
 /* sendmail never pipelines MAIL, so it is answered here and goes out with its first RCPT: one
  * round trip less. Whatever the host says to it is told to every RCPT (PROTOCOL.md,
  * "Pipelining"). */
-static bool
-hold_mail(struct session *s, enum smtp_verb verb, size_t n)
+static void
+hold_mail(struct session *s, size_t n)
 {
-	if (verb != SMTP_MAIL || !s->client.pipelining || s->pending > 0)
-		return false;
 	buf_clear(&s->client.held);
 	(void)dialogue_move(&s->near_in, &s->client.held, n);
 	s->client.mail = MAIL_HELD;
 	(void)dialogue_line(&s->near_out, "250 2.1.0 Sender noted for %s", s->client.host);
-	return true;
+}
+
+/* Commands that begin or end a transaction, or all, wait until no reply is owed: which MAIL a
+ * reply belongs to is never a question. An MTA that waits itself does not notice. */
+static bool
+is_divide(enum smtp_verb verb)
+{
+	return verb == SMTP_MAIL || verb == SMTP_RSET || verb == SMTP_EHLO ||
+	       verb == SMTP_HELO || verb == SMTP_QUIT;
+}
+
+static void
+pass_command(struct session *s, enum smtp_verb verb, size_t n)
+{
+	if (is_divide(verb)) {
+		buf_clear(&s->client.held);
+		s->client.mail = MAIL_NONE;
+	}
+	if (s->client.mail == MAIL_HELD) {
+		forward(s, &s->client.held, buf_len(&s->client.held), false);
+		s->client.mail = MAIL_SENT;
+	}
+	if (dialogue_barrier(verb) == BARRIER_EHLO)
+		s->client.helo = verb == SMTP_HELO;
+	s->barrier = dialogue_barrier(verb);
+	forward(s, &s->near_in, n, true);
 }
 
 bool
@@ -162,31 +231,24 @@ client_mail_command(struct session *s)
 	enum smtp_verb verb;
 	size_t n;
 
-	if (s->barrier != BARRIER_NONE || (n = mta_line(s, &line)) == 0) {
-		if (s->near_eof && s->state == CLIENT_COMMAND && s->barrier == BARRIER_NONE)
-			client_leave(s, false);
-		return s->state != CLIENT_COMMAND;
+	if (mta_ended(s)) {
+		client_leave(s, false);
+		return true;
 	}
+	if (s->barrier != BARRIER_NONE || (n = mta_line(s, &line)) == 0)
+		return s->state != CLIENT_COMMAND;
 	verb = smtp_verb(line, n);
+	if (buf_room(&s->far.out) < n + buf_len(&s->client.held) ||
+	    (s->pending > 0 && is_divide(verb)))
+		return false;
 	if (verb == SMTP_QUIT) {
 		buf_drop(&s->near_in, n);
 		quit(s);
-		return true;
+	} else if (verb == SMTP_MAIL && s->client.pipelining) {
+		hold_mail(s, n);
+	} else {
+		pass_command(s, verb, n);
 	}
-	if (hold_mail(s, verb, n))
-		return true;
-	if (buf_room(&s->far.out) < n + buf_len(&s->client.held))
-		return false;
-	if (s->client.mail == MAIL_HELD && verb == SMTP_RSET)
-		buf_clear(&s->client.held);
-	if (s->client.mail == MAIL_HELD && verb != SMTP_RSET) {
-		forward(s, &s->client.held, buf_len(&s->client.held), false);
-		s->client.mail = MAIL_SENT;
-	} else if (verb == SMTP_RSET || verb == SMTP_MAIL) {
-		s->client.mail = MAIL_NONE;
-	}
-	s->barrier = dialogue_barrier(verb);
-	forward(s, &s->near_in, n, true);
 	return true;
 }
 
@@ -219,13 +281,17 @@ pass_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 		(void)buf_put(&s->near_out, p, r->len);
 }
 
-/* A host that refused MAIL and takes DATA all the same would get an empty message from whoever
- * went on: cut it off instead. */
+/* Go-ahead for what nobody asked for. A host that refused MAIL and takes DATA all the same
+ * would get an empty message from whoever went on: cut it off instead. */
 static bool
-is_absurd(const struct session *s, const struct smtp_reply *r)
+is_absurd(const struct session *s, int code)
 {
-	return r->code == 354 && (s->barrier != BARRIER_DATA || s->pending != 1 ||
-				     s->client.mail == MAIL_REFUSED);
+	if (code / 100 != 3)
+		return false;
+	if (s->pending != 1 || s->client.mail == MAIL_REFUSED)
+		return true;
+	return !(code == 354 && s->barrier == BARRIER_DATA) &&
+	       !(code == 334 && s->barrier == BARRIER_AUTH);
 }
 
 bool
@@ -237,11 +303,12 @@ client_mail_reply(struct session *s)
 
 	if (e == ERR_MORE && !channel_ended(&s->far))
 		return false;
-	if (e != ERR_NONE || (s->pending > 0 && is_absurd(s, &r))) {
+	if (e != ERR_NONE || (s->pending > 0 && is_absurd(s, r.code))) {
 		client_lost(s, e == ERR_MORE ? "connection closed" : "no SMTP reply");
 		return true;
 	}
-	if (buf_room(&s->near_out) < r.len + SESSION_HOST_MAX + SESSION_TEXT_MAX)
+	/* Lines that end in LF grow by a CR. */
+	if (buf_room(&s->near_out) < 2 * r.len + DIALOGUE_REPLY_ROOM)
 		return false;
 	if (s->pending == 0) {
 		/* Nobody asked: a host that shuts down (421). The MTA reads it at its next

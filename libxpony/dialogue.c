@@ -27,6 +27,18 @@ dialogue_barrier(enum smtp_verb verb)
 	}
 }
 
+bool
+dialogue_wants_keyword(const uint8_t *text, size_t n, bool upgraded)
+{
+	static const char chunking[] = "CHUNKING";
+	const size_t len = sizeof(chunking) - 1;
+	enum smtp_verb verb = smtp_verb(text, n);
+
+	if (verb == SMTP_XPONY || (verb == SMTP_STARTTLS && upgraded))
+		return false;
+	return n < len || !smtp_is(text, len, chunking);
+}
+
 size_t
 body_scan(struct body *b, const uint8_t *p, size_t n, bool *ended)
 {

@@ -20,6 +20,10 @@ enum dialogue_barrier {
 
 enum dialogue_barrier dialogue_barrier(enum smtp_verb verb);
 
+/* May this EHLO keyword's line be passed on? Not an offer of ours, not STARTTLS inside an
+ * upgrade, and not CHUNKING: the octets that BDAT counts would be read as commands here. */
+bool dialogue_wants_keyword(const uint8_t *text, size_t n, bool upgraded);
+
 /* Finds the CRLF . CRLF that ends a body (RFC 5321 section 4.1.1.4), across any splits. Zeroed
  * is the start: the body begins at a line's start. */
 struct body {
@@ -34,6 +38,8 @@ size_t body_scan(struct body *b, const uint8_t *p, size_t n, bool *ended);
 /* Moves as much of `from` to `to` as there is room, n octets at most. Returns the octets moved.
  */
 size_t dialogue_move(struct buf *from, struct buf *to, size_t n);
+
+#define DIALOGUE_REPLY_ROOM 1024 /* in which any reply of our own fits */
 
 /* Appends a formatted line and CRLF, cut to 510 octets; octets outside printable ASCII become
  * '?'. */

@@ -24,6 +24,7 @@ server_close(struct session *s)
 {
 	s->near_shut = true;
 	buf_clear(&s->near_out);
+	channel_deafen(&s->far);
 	engine_handshake_drop(s);
 	engine_state(s, SERVER_CLOSING);
 }
@@ -42,7 +43,7 @@ void
 server_fail(struct session *s, enum err fault)
 {
 	if (s->state == SERVER_CLOSING) {
-		buf_clear(&s->far.out);
+		channel_abandon(&s->far);
 		buf_clear(&s->far.wire_out);
 		return;
 	}
@@ -50,8 +51,7 @@ server_fail(struct session *s, enum err fault)
 	 * a line of ours put into the middle of somebody's TLS. */
 	if (s->state == SERVER_RAW || fault == ERR_TRUNCATED ||
 	    (s->upgraded && fault == ERR_CRYPTO)) {
-		buf_clear(&s->far.out);
-		s->far.shut = true;
+		channel_abandon(&s->far);
 		server_close(s);
 		return;
 	}
@@ -161,7 +161,6 @@ server_upgrade(struct session *s, const uint8_t *line, size_t n)
 	if (!offered || s->stale || s->upgraded) {
 		buf_drop(&s->far.in, n);
 		(void)dialogue_line(&s->far.out, "%s", err_reply(ERR_SEQUENCE));
-		engine_state(s, s->state);
 		return;
 	}
 	/* The command injection of CVE-2011-0411: what came with the line was never the
@@ -198,14 +197,14 @@ finish_upgrade(struct session *s, const uint8_t dh[NOISE_KEY])
 	ask_backend(s);
 }
 
-/* The whole line at the front of what the client sent, or 0; over-long lines end the session.
- */
 size_t
 server_line(struct session *s, const uint8_t **line)
 {
 	size_t n = smtp_line(buf_head(&s->far.in), buf_len(&s->far.in));
 
 	*line = buf_head(&s->far.in);
+	if (buf_room(&s->far.out) < DIALOGUE_REPLY_ROOM)
+		return 0;
 	if (n > SMTP_COMMAND_MAX || (n == 0 && buf_len(&s->far.in) > SMTP_COMMAND_MAX)) {
 		server_fault(s, ERR_LIMIT);
 		return 0;
@@ -251,7 +250,7 @@ upgrade_is_undisturbed(struct session *s)
 	if (buf_len(&s->far.in) > 0)
 		server_fault(s, ERR_SEQUENCE);
 	else if (channel_ended(&s->far))
-		server_close(s);
+		server_fault(s, ERR_TRUNCATED);
 	else
 		return false;
 	return true;
@@ -279,34 +278,58 @@ server_step(struct session *s)
 	case SERVER_BACKEND:
 		return false;
 	case SERVER_CLOSING:
-		if (!s->far.shut && buf_len(&s->far.out) == 0)
+		if (buf_len(&s->far.out) == 0)
 			(void)channel_shut(&s->far);
-		buf_clear(&s->far.in);
 		return false;
 	}
 	return false;
+}
+
+/* What the monitor is asked for in this state, 0 when nothing. */
+static int
+asked(const struct session *s)
+{
+	switch ((enum server_state)s->state) {
+	case SERVER_JUDGE:
+		return SESSION_ASK_PEER;
+	case SERVER_DH:
+		return SESSION_ASK_DH;
+	case SERVER_BACKEND:
+		return SESSION_ASK_BACKEND;
+	default:
+		return 0;
+	}
+}
+
+static void
+monitor_refused(struct session *s, const char *text)
+{
+	enum err fault = ERR_REFUSED;
+
+	if (s->state == SERVER_DH)
+		fault = ERR_CRYPTO;
+	else if (s->state == SERVER_BACKEND)
+		fault = ERR_RESOURCE;
+	s->report.fault = (uint8_t)fault;
+	refuse(s, text[0] != '\0' ? text : err_reply(fault));
 }
 
 void
 server_answer(struct session *s, const struct session_answer *answer)
 {
 	/* The session may have ended while the monitor was at it. */
-	if (s->state == SERVER_CLOSING)
+	if (answer->kind != asked(s))
 		return;
 	if (!answer->granted) {
-		if (s->report.fault == ERR_NONE)
-			s->report.fault = s->state == SERVER_DH ? ERR_CRYPTO : ERR_REFUSED;
-		refuse(s, answer->text[0] != '\0' ? answer->text : err_reply(ERR_RESOURCE));
-		return;
-	}
-	if (answer->kind == SESSION_ASK_PEER && s->state == SERVER_JUDGE) {
+		monitor_refused(s, answer->text);
+	} else if (s->state == SERVER_JUDGE) {
 		struct session_request *r = engine_ask(s, SESSION_ASK_DH);
 
 		memcpy(r->key, s->hs->noise.re, NOISE_KEY);
 		engine_state(s, SERVER_DH);
-	} else if (answer->kind == SESSION_ASK_DH && s->state == SERVER_DH) {
+	} else if (s->state == SERVER_DH) {
 		finish_upgrade(s, answer->dh);
-	} else if (answer->kind == SESSION_ASK_BACKEND && s->state == SERVER_BACKEND) {
+	} else if (s->state == SERVER_BACKEND) {
 		buf_clear(&s->near_in);
 		buf_clear(&s->near_out);
 		s->near_eof = s->near_shut = false;

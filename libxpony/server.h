@@ -10,8 +10,8 @@
 void server_close(struct session *s);
 /* Notes the fault, says it to the client where that makes sense, and closes. */
 void server_fault(struct session *s, enum err fault);
-/* The whole line at the front of what the client sent, or 0; over-long lines end the session.
- */
+/* The whole line at the front of what the client sent, or 0: also while a reply to it would
+ * have no room. Over-long lines end the session. */
 size_t server_line(struct session *s, const uint8_t **line);
 /* An XPONY line with no reply owed before it. */
 void server_upgrade(struct session *s, const uint8_t *line, size_t n);

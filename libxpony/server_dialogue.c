@@ -9,7 +9,6 @@
 #include "server.h"
 
 #include <string.h>
-#include <strings.h>
 
 #define NOISE_LINES 32 /* that a back end may say before its greeting */
 
@@ -18,8 +17,7 @@
 static bool
 backend_gone(struct session *s)
 {
-	if (s->state == SERVER_RAW || s->last_code == 221 || s->last_code == 421 ||
-	    s->last_code == 554) {
+	if (s->state == SERVER_RAW || s->last_code == 221 || s->last_code == 421) {
 		server_close(s);
 	} else if (s->near_shut) {
 		if (s->report.fault == ERR_NONE)
@@ -95,25 +93,19 @@ bool
 server_refused(struct session *s)
 {
 	const uint8_t *line;
-	size_t n = s->hello.ehlo[0] != '\0' ? 1 : server_line(s, &line);
+	struct smtp_reply r;
 
-	if (n == 0)
+	if (s->hello.ehlo[0] == '\0' && server_line(s, &line) == 0) {
+		if (s->state == SERVER_REFUSED && channel_ended(&s->far))
+			server_close(s);
 		return s->state != SERVER_REFUSED;
-	engine_note_reply(s, s->last_code, buf_head(&s->near_in), buf_len(&s->near_in));
-	(void)dialogue_move(&s->near_in, &s->far.out, SIZE_MAX);
+	}
+	if (smtp_reply_parse(&r, buf_head(&s->near_in), buf_len(&s->near_in)) == ERR_NONE) {
+		engine_note_reply(s, r.code, buf_head(&s->near_in), r.len);
+		(void)dialogue_move(&s->near_in, &s->far.out, r.len);
+	}
 	server_close(s);
 	return true;
-}
-
-static bool
-wants_keyword(struct session *s, const uint8_t *text, size_t n)
-{
-	enum smtp_verb verb = smtp_verb(text, n);
-
-	if (verb == SMTP_XPONY ||
-	    (n >= 8 && strncasecmp((const char *)text, "CHUNKING", 8) == 0))
-		return false; /* BDAT: its octet counts are not followed here */
-	return !(s->upgraded && verb == SMTP_STARTTLS);
 }
 
 /* The EHLO reply with the offer as its last keyword; inside, without STARTTLS. */
@@ -134,7 +126,7 @@ put_ehlo_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 	last_n = smtp_reply_text(r, p, 0, &last);
 	for (i = 1; i < r->lines; i++) {
 		n = smtp_reply_text(r, p, i, &text);
-		if (!wants_keyword(s, text, n))
+		if (!dialogue_wants_keyword(text, n, s->upgraded))
 			continue;
 		(void)dialogue_line(&s->far.out, "250-%.*s", (int)last_n, (const char *)last);
 		last = text;
@@ -176,7 +168,8 @@ ehlo_reply(struct session *s)
 		server_fault(s, ERR_RESOURCE);
 		return true;
 	}
-	if (buf_room(&s->far.out) < r.len + ADVERT_MAX + 8)
+	/* Lines that end in LF grow by a CR. */
+	if (buf_room(&s->far.out) < 2 * r.len + DIALOGUE_REPLY_ROOM)
 		return false;
 	engine_note_reply(s, r.code, buf_head(&s->near_in), r.len);
 	if (r.code == 250) {
@@ -229,7 +222,8 @@ pass_command(struct session *s, enum smtp_verb verb, size_t n)
 {
 	if (dialogue_barrier(verb) == BARRIER_EHLO)
 		note_hello(s, buf_head(&s->far.in), n);
-	s->barrier = dialogue_barrier(verb);
+	/* The reply to HELO has no keywords: it passes as it is. */
+	s->barrier = verb == SMTP_HELO ? BARRIER_NONE : dialogue_barrier(verb);
 	if (verb == SMTP_MAIL || verb == SMTP_AUTH || verb == SMTP_STARTTLS)
 		s->stale = true;
 	s->pending++;
@@ -291,11 +285,18 @@ body(struct session *s)
 	return true;
 }
 
-/* The client said all that it had to say: so may the back end know, once it has read it. */
+/* The client said all that it had to say, and all of it went on: so may the back end know, once
+ * it has read it. Where a reply is to decide how the rest is read, the rest waits for it. */
 static void
 client_ended(struct session *s)
 {
-	if (channel_ended(&s->far) && s->barrier == BARRIER_NONE)
+	size_t rest = buf_len(&s->far.in);
+
+	if (!channel_ended(&s->far) || (s->barrier != BARRIER_NONE && s->pending > 0))
+		return;
+	if (s->state == SERVER_COMMAND)
+		rest = smtp_line(buf_head(&s->far.in), rest);
+	if (rest == 0)
 		s->near_shut = true;
 }
 

@@ -15,10 +15,12 @@ session_new(const struct session_config *config)
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
 	s->config = config;
-	channel_init(&s->far);
-	buf_init(&s->near_in, NEAR_QUEUE);
-	buf_init(&s->near_out, NEAR_QUEUE);
-	buf_init(&s->client.held, SMTP_COMMAND_MAX);
+	if (!channel_init(&s->far) || !buf_take(&s->near_in, NEAR_QUEUE) ||
+	    !buf_take(&s->near_out, NEAR_QUEUE) ||
+	    !buf_take(&s->client.held, SMTP_COMMAND_MAX)) {
+		session_free(s);
+		return NULL;
+	}
 	s->state = config->role == SESSION_SERVER ? (int)SERVER_GREET : (int)CLIENT_CONNECT;
 	if (config->role == SESSION_CLIENT)
 		client_answer(s, NULL);
@@ -135,8 +137,11 @@ step_all(struct session *s)
 		 */
 		fault = channel_decode(&s->far);
 		moved = is_server(s) ? server_step(s) : client_step(s);
-		if (!moved && fault != ERR_NONE && !session_is_over(s))
-			session_fail(s, fault);
+		if (moved || fault == ERR_NONE)
+			continue;
+		channel_deafen(&s->far); /* a fault counts once */
+		session_fail(s, fault);
+		moved = true;
 	} while (moved);
 }
 

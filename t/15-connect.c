@@ -167,7 +167,7 @@ test_verdicts(void)
 	route_note_failure(route, 421, "4.3.2", "mx.test [127.0.0.2]: 421 later\r\n\x80");
 	is_int(route_next(route, -1, &hop, &verdict), ROUTE_EXHAUSTED,
 	    "a host said 421, the others nothing");
-	is_int(verdict.code, 421, "421");
+	is_int(verdict.code, 451, "451, for it is not we who close");
 	is_str(verdict.enhanced, "4.3.2", "4.3.2");
 	is_str(verdict.text, "mx.test [127.0.0.2]: 421 later???", "its words, made printable");
 	route_note_failure(route, 554, "5.7.1", "x");

@@ -39,7 +39,8 @@ mail_files() {
 	for kind in $mail_kinds; do
 		{
 			printf 'Subject: a secret of kind %s\nFrom: alice@a.test\nTo: friends:;\n' "$kind"
-			printf 'Date: Fri, 21 Nov 2025 20:00:00 +0000\n\n'
+			printf 'Date: Fri, 21 Nov 2025 20:00:00 +0000\nMIME-Version: 1.0\n'
+			printf 'Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: 8bit\n\n'
 			cat "$1/$kind"
 		} >"$1/new"
 		mv "$1/new" "$1/$kind"
@@ -78,7 +79,7 @@ mail_plain() {
 		body { print; next }
 		/^$/ { body = 1 }
 		/^[ \t]/ { if (!drop) print; next }
-		{ drop = /^(From |Received:|Return-Path:|Message-Id:)/ }
+		{ drop = /^(From |Received:|Return-Path:|Message-Id:|X-Original-To:|Delivered-To:)/ }
 		!drop' "$1"
 }
 

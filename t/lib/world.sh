@@ -384,7 +384,7 @@ host_flush() {
 wiretap_start() {
 	local HOST_NETWORK=${1:-wire} interface=${2:-eth0}
 	[ "$HOST_NETWORK" != wire ] || interface=br0
-	host_spawn wire wiretap tcpdump -i "$interface" -U --immediate-mode -s 0 -Z root -w /tmp/wiretap
+	host_spawn wire wiretap tcpdump -B 32768 -i "$interface" -U --immediate-mode -s 0 -Z root -w /tmp/wiretap
 	wait_for 5 grep -q 'listening on' "$(host_root wire)/var/log/wiretap.out" ||
 		world_die "tcpdump does not start"
 }
