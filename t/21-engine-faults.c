@@ -69,7 +69,7 @@ static const struct scenario scenarios[] = {
 	.replies = REFUSED_TO(DOWN),
 	.heard = "[1]EHLO mta.test\r\n[2]EHLO mta.test\r\n",
 	.told = UPGRADED "HOP REFUSED 421 4.3.2 busy\n"
-			 "BACKEND after upgrade x25519-chachapoly\n"
+			 "BACKEND after upgrade mlkem768x25519-chachapoly\n"
 			 "HOP REFUSED 421 4.3.2 busy\n",
 	.suite = ""},
     {.name = "no host at all",
@@ -155,7 +155,7 @@ static const struct scenario scenarios[] = {
 	.heard = "[1]" HEARD "QUIT\r\n",
 	.told = UPGRADED,
 	.messages = 1,
-	.suite = "x25519-chachapoly"},
+	.suite = "mlkem768x25519-chachapoly"},
     {.name = "a back end that says nothing but nonsense",
 	.how = NO_CLIENT,
 	.script = mail,
@@ -181,7 +181,7 @@ static const struct scenario scenarios[] = {
 	.heard = "[1]" HEARD "QUIT\r\n",
 	.told = UPGRADED,
 	.messages = 1,
-	.suite = "x25519-chachapoly"},
+	.suite = "mlkem768x25519-chachapoly"},
     {.name = "a host that dies at RCPT",
 	.script = by_steps,
 	.rules = dies_at_rcpt,
@@ -189,7 +189,7 @@ static const struct scenario scenarios[] = {
 			      "later\r\n" LOST BYE,
 	.heard = "[1]EHLO mta.test\r\nMAIL FROM:<a@mta.test>\r\nRCPT TO:<b@mx.test>\r\n",
 	.told = UPGRADED,
-	.suite = "x25519-chachapoly"},
+	.suite = "mlkem768x25519-chachapoly"},
     {.name = "a plain host that dies at RCPT",
 	.how = NO_SERVER,
 	.script = by_steps,

@@ -68,12 +68,12 @@ struct scenario {
 #define NOTED "250 2.1.0 Sender noted for mx.test\r\n"
 #define SENT(suite) "250 2.0.0 mx.test [192.0.2.1]" suite ": accepted\r\n"
 #define BYE "221 2.0.0 blackpony.test closing\r\n"
-#define PONY " x25519-chachapoly"
+#define PONY " mlkem768x25519-chachapoly"
 #define TWO "250 2.1.5 recipient ok\r\n250 2.1.5 recipient ok\r\n354 go on\r\n"
 #define HEARD_RCPT "RCPT TO:<b@mx.test>\r\nRCPT TO:<bad@mx.test>\r\nDATA\r\n"
 #define HEARD "EHLO mta.test\r\nMAIL FROM:<a@mta.test>\r\n" HEARD_RCPT
 #define FIRST "HOP FIRST \n"
-#define UPGRADED FIRST "BACKEND after upgrade x25519-chachapoly\n"
+#define UPGRADED FIRST "BACKEND after upgrade mlkem768x25519-chachapoly\n"
 #define ALL_REFUSED(with) NOTED with with with
 
 /* The replies without the continuation lines and their last one. */
