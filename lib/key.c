@@ -19,9 +19,11 @@
 #define KEY_MAGIC "blackpony-host-key 1\n"
 #define KEY_TYPE "x25519 "
 #define KEY_CHARS (KEY_TEXT_MAX - 1)
+#define FINGERPRINT_TYPE "SHA256:"
 
 _Static_assert(KEY_OCTETS == crypto_scalarmult_curve25519_SCALARBYTES, "X25519 secret");
 _Static_assert(KEY_OCTETS == crypto_scalarmult_curve25519_BYTES, "X25519 point");
+_Static_assert(KEY_HASH == crypto_hash_sha256_BYTES, "SHA-256");
 
 struct key {
 	uint8_t secret[KEY_OCTETS];
@@ -116,14 +118,31 @@ key_dh(const struct key *key, const uint8_t point[KEY_OCTETS], uint8_t out[KEY_O
 }
 
 void
+key_fingerprint_write(const uint8_t hash[KEY_HASH], char text[KEY_FINGERPRINT_MAX])
+{
+	_Static_assert(sizeof(FINGERPRINT_TYPE) + KEY_CHARS == KEY_FINGERPRINT_MAX, "fits");
+	memcpy(text, FINGERPRINT_TYPE, strlen(FINGERPRINT_TYPE));
+	base64_encode(text + strlen(FINGERPRINT_TYPE), hash, KEY_HASH);
+}
+
+void
 key_fingerprint(const uint8_t public[KEY_OCTETS], char text[KEY_FINGERPRINT_MAX])
 {
-	uint8_t hash[crypto_hash_sha256_BYTES];
+	uint8_t hash[KEY_HASH];
 
-	_Static_assert(sizeof("SHA256:") + KEY_CHARS == KEY_FINGERPRINT_MAX, "fingerprint");
 	crypto_hash_sha256(hash, public, KEY_OCTETS);
-	memcpy(text, "SHA256:", 7);
-	base64_encode(text + 7, hash, sizeof(hash));
+	key_fingerprint_write(hash, text);
+}
+
+bool
+key_fingerprint_read(uint8_t hash[KEY_HASH], const char *text, size_t n)
+{
+	const size_t type = strlen(FINGERPRINT_TYPE);
+	size_t octets;
+
+	return n == KEY_FINGERPRINT_MAX - 1 && memcmp(text, FINGERPRINT_TYPE, type) == 0 &&
+	       base64_decode(hash, KEY_HASH, &octets, text + type, n - type) == ERR_NONE &&
+	       octets == KEY_HASH;
 }
 
 /* True when the open file is one that nobody else can have put there, changed or read. */

@@ -19,6 +19,7 @@
 #include <sys/types.h>
 
 #define KEY_OCTETS 32
+#define KEY_HASH 32            /* SHA-256 of a public key */
 #define KEY_TEXT_MAX 44        /* 32 octets in unpadded base64, NUL included */
 #define KEY_FINGERPRINT_MAX 51 /* "SHA256:", 43 characters, NUL */
 #define KEY_COMMENT_MAX 256    /* NUL included; printable ASCII and spaces */
@@ -55,6 +56,9 @@ bool key_dh(const struct key *key, const uint8_t point[KEY_OCTETS], uint8_t out[
 
 /* "SHA256:" and the unpadded base64 of SHA-256 of the public key, as OpenSSH writes them. */
 void key_fingerprint(const uint8_t public[KEY_OCTETS], char text[KEY_FINGERPRINT_MAX]);
+/* The same from the hash alone, and back from text[0..n), which must be exactly that. */
+void key_fingerprint_write(const uint8_t hash[KEY_HASH], char text[KEY_FINGERPRINT_MAX]);
+bool key_fingerprint_read(uint8_t hash[KEY_HASH], const char *text, size_t n);
 
 /* Writes a new key file and never over an old one: path must not exist, also not as a symbolic
  * link. mode is 0600 or 0640 whatever the umask; group is (gid_t)-1 to leave it. File and

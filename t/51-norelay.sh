@@ -138,7 +138,7 @@ everywhere() {
 	relaying "XPONY, IPv4" $mailer '[10.77.0.2]'
 	relaying "XPONY, IPv6" $mailer '[IPv6:fd77::2]'
 	relaying "XPONY, v4-mapped" $mailer -p 2506 '[10.77.0.2]'
-	is "$(host_log b | grep -c 'blackpony-receiver.* suite=x25519-chachapoly, .*messages=1')" 3 \
+	is "$(host_log b | grep -c 'blackpony-receiver.* suite=mlkem768x25519-chachapoly, .*messages=1')" 3 \
 		"three of these sessions were encrypted"
 	is "$(host_log b | grep -c 'blackpony-receiver.* suite=STARTTLS')" 2 "and two were TLS"
 	ok "all nine messages arrive" wait_for 20 mailbox_has 9
@@ -216,7 +216,7 @@ milter_sees() {
 	told '^4 10\.77\.0\.3 .*\{client_addr\}=10\.77\.0\.3 ' "the macro {client_addr}"
 	told '^4 10\.77\.0\.3 ([0-9]+) .*\{client_port\}=\1 ' "the port, twice the same"
 	told '^4 10\.77\.0\.3 .*\{daemon_name\}=blackpony ' "the macro {daemon_name}"
-	told '^4 .*\{cipher_bits\}=256 \{cipher\}=x25519-chachapoly .*\{tls_version\}=XPONY1' \
+	told '^4 .*\{cipher_bits\}=256 \{cipher\}=mlkem768x25519-chachapoly .*\{tls_version\}=XPONY1' \
 		"the macros of an encrypted session"
 	told '^6 .*\{cipher\}=TLS_.*\{tls_version\}=TLSv1\.' "and of a TLS one"
 }

@@ -35,7 +35,7 @@ encrypted() {
 	log_mark
 	send "$1"
 	delivered "$1"
-	says a 'blackpony-mailer.* suite=x25519-chachapoly, .*messages=1' "$1: encrypted"
+	says a 'blackpony-mailer.* suite=mlkem768x25519-chachapoly, .*messages=1' "$1: encrypted"
 }
 
 own_keys() { log_since b | sed -n 's/.*blackpony-receiver.* key=\([^,]*\).*/\1/p'; }
@@ -63,7 +63,7 @@ missing() {
 	key b 'rm hostkey'
 	encrypted no-key-of-receiver
 	says b 'blackpony-receiver.* own-key="none, fresh one used"' "logged there"
-	like "$(log_since a)" 'suite=x25519-chachapoly, key=SHA256:' "the sender saw a key"
+	like "$(log_since a)" 'suite=mlkem768x25519-chachapoly, key=SHA256:' "the sender saw a key"
 	nok "not the one that is gone" said a "key=$saved"
 	key b true
 	encrypted key-back

@@ -8,7 +8,7 @@ source=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 . "$source/t/lib/world.sh"
 . "$source/t/lib/mail.sh"
 
-suite=x25519-chachapoly
+suite=mlkem768x25519-chachapoly
 programs=/usr/libexec/blackpony
 
 # names PREFIX...: the local parts of a series of mails, one of each kind for each prefix.

@@ -121,7 +121,7 @@ same() {
 	is "$(diff <(sed '1d; s/^250-/250 /' <<<"$theirs") <(sed '1d; s/^250-/250 /' <<<"$ours") |
 		sed -n 's/^[<>]/&/p')" "$gain" "$name: $(wc -l <<<"$theirs") lines, the same but for \"$gain\""
 }
-offer='XPONY 1 [A-Za-z0-9+/]{43} x25519-chachapoly'
+offer='XPONY 1 [A-Za-z0-9+/]{43} mlkem768x25519-chachapoly,x25519-chachapoly'
 
 log_of() { host_log "$1" | grep " $2\[" | tail -n 1; }
 
@@ -231,10 +231,10 @@ mail_files "$WORLD/mail"
 mail_boxes a swaks $(for kind in $kinds; do echo {c-a4,c-a6}-$kind; done)
 mail_boxes d a-etrn $(for kind in $kinds; do echo {c-d,a-d4,a-d6}-$kind; done)
 
-same EHLO '> 250 XPONY 1 KEY x25519-chachapoly' dialogue "EHLO mail.c.test"
+same EHLO '> 250 XPONY 1 KEY mlkem768x25519-chachapoly,x25519-chachapoly' dialogue "EHLO mail.c.test"
 same HELO '' dialogue "HELO mail.c.test"
-same pipelined '> 250 XPONY 1 KEY x25519-chachapoly' pipelined
-same TLS '> 250 XPONY 1 KEY x25519-chachapoly' inside_tls
+same pipelined '> 250 XPONY 1 KEY mlkem768x25519-chachapoly,x25519-chachapoly' pipelined
+same TLS '> 250 XPONY 1 KEY mlkem768x25519-chachapoly,x25519-chachapoly' inside_tls
 
 series c c-d d4.test
 for kind in $kinds; do

@@ -76,7 +76,7 @@ wire_delay a b $((rtt / 2)) tun0
 wire_delay a c $((rtt / 2)) tun1
 
 best encrypted tun0 b bob@b.test $((rtt * 56 / 10))
-like "$(host_log a)" 'blackpony-mailer.*suite=x25519-chachapoly.*messages=1' "a message went encrypted"
+like "$(host_log a)" 'blackpony-mailer.*suite=mlkem768x25519-chachapoly.*messages=1' "a message went encrypted"
 is "$trips" 5 "encrypted at first contact: 5 round trips from the SYN to the reply to the final dot"
 between "$wall" $((rtt * 49 / 10)) $((rtt * 56 / 10)) "and no time but theirs"
 encrypted=$wall

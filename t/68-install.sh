@@ -115,8 +115,8 @@ like "$(host_run a cat /etc/mail/sendmail.cf)" '^O Timeout.ident=0' "and asks no
 
 sends a b there
 sends b a back
-like "$(received b there)" 'from mail\.a\.test .*version=XPONY1 cipher=x25519-chachapoly ' "encrypted"
-like "$(received a back)" 'from mail\.b\.test .*version=XPONY1 cipher=x25519-chachapoly ' "encrypted"
+like "$(received b there)" 'from mail\.a\.test .*version=XPONY1 cipher=mlkem768x25519-chachapoly ' "encrypted"
+like "$(received a back)" 'from mail\.b\.test .*version=XPONY1 cipher=mlkem768x25519-chachapoly ' "encrypted"
 ok "b knows a by the key that was made" grep -qF "key=$(pony_fingerprint a)," <<<"$(host_log b)"
 unlike "$(host_log a)$(host_log b)" 'own-key=' "no fresh key was needed"
 

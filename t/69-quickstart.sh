@@ -58,7 +58,7 @@ diag "$took s"
 out=$(cat "$scratch/out")
 is "$(cat "$scratch/err")" '' "it complains of nothing"
 unlike "$out" $'\e' "no terminal's colours in a file"
-like "$out" '\(version=XPONY1 cipher=x25519-chachapoly bits=256 ' "a Received header names the suite"
+like "$out" '\(version=XPONY1 cipher=mlkem768x25519-chachapoly bits=256 ' "a Received header names the suite"
 like "$out" '^  \| Burn this letter\.' "the letter is shown"
 like "$out" '^none is there' "the wiretap did not read it"
 like "$out" 'all [0-9]+ lines and addresses are there' "but that of the host without blackpony"

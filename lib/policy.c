@@ -1,0 +1,431 @@
+/*
+ * policy - the policy file, read line by line. See policy.h; called by the mailer's monitor.
+ *
+ * All of the file is checked, whatever the destination: a fault in a line for somebody else is
+ * found on the day it is made, not on the day that mail goes there.
+ */
+#include "policy.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <sodium.h>
+
+#include "dns.h"
+#include "key.h"
+#include "textfile.h"
+
+#define NAME_SIZE (DNS_NAME + sizeof("[IPv6:]")) /* a destination as text, NUL included */
+#define SHOWN_MAX 64                             /* octets of a bad word that are shown */
+#define KEY_WORD "key="
+#define PQ_WORD "pq"
+
+_Static_assert(POLICY_REASON_MAX >= TEXTFILE_REASON_MAX, "reasons fit");
+_Static_assert(sizeof(((struct policy *)0)->key[0]) == KEY_HASH, "keys fit");
+
+static const char *const level_word[] = {
+    [POLICY_NONE] = "none",
+    [POLICY_MAY] = "may",
+    [POLICY_ENCRYPT] = "encrypt",
+    [POLICY_PINNED] = "pinned",
+    [POLICY_VERIFY] = "verify",
+};
+
+#define LEVELS (sizeof(level_word) / sizeof(level_word[0]))
+
+struct word {
+	const char *p;
+	size_t n;
+};
+
+/* A destination that had its line: kept to find it a second time. */
+struct seen {
+	uint8_t hash[16];
+	struct word word;
+	unsigned line;
+};
+
+struct parser {
+	const char *path;
+	char *why;
+	unsigned line;
+	char destination[NAME_SIZE];
+	int rank; /* of the best line so far; -1: none */
+	struct policy *best;
+	struct seen *seen;
+	size_t seen_count, seen_cap;
+};
+
+const char *
+policy_word(enum policy_level level)
+{
+	return level_word[level];
+}
+
+/* "path:7: 'word' what is wrong with it", all of it printable. False for its callers' sake. */
+__attribute__((format(printf, 3, 4))) static bool
+fault(struct parser *s, const struct word *w, const char *format, ...)
+{
+	char shown[SHOWN_MAX + 1];
+	size_t i;
+	va_list ap;
+	int n;
+
+	for (i = 0; i < w->n && i < SHOWN_MAX; i++)
+		shown[i] = w->p[i] >= ' ' && w->p[i] <= '~' ? w->p[i] : '?';
+	shown[i] = '\0';
+	n = snprintf(s->why, POLICY_REASON_MAX, "%.255s:%u: '%s%s' ", s->path, s->line, shown,
+	    w->n > SHOWN_MAX ? "..." : "");
+	if (n < 0 || n >= POLICY_REASON_MAX)
+		return false;
+	va_start(ap, format);
+	vsnprintf(s->why + n, POLICY_REASON_MAX - (size_t)n, format, ap);
+	va_end(ap);
+	return false;
+}
+
+/* Writes an address in the one form in which it is compared. False: text is none. */
+static bool
+normalise_address(char name[NAME_SIZE], const char *text)
+{
+	struct in6_addr in6;
+	struct in_addr in4;
+	char plain[INET6_ADDRSTRLEN];
+
+	if (inet_pton(AF_INET6, text, &in6) == 1) {
+		if (!IN6_IS_ADDR_V4MAPPED(&in6)) {
+			inet_ntop(AF_INET6, &in6, plain, sizeof(plain));
+			snprintf(name, NAME_SIZE, "[%s]", plain);
+			return true;
+		}
+		memcpy(&in4, &in6.s6_addr[12], sizeof(in4));
+	} else if (inet_pton(AF_INET, text, &in4) != 1) {
+		return false;
+	}
+	inet_ntop(AF_INET, &in4, plain, sizeof(plain));
+	snprintf(name, NAME_SIZE, "[%s]", plain);
+	return true;
+}
+
+/* Writes a domain, "[host]" or "[address]" in the one form in which they are compared: lower
+ * case, no dot at the end, brackets around addresses only. NULL, or what is wrong with it. */
+static const char *
+normalise(char name[NAME_SIZE], const char *p, size_t n)
+{
+	char text[NAME_SIZE];
+	char *inner = text;
+	bool tagged = false;
+
+	if (n >= sizeof(text))
+		return "is too long for a destination";
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)p[i] >= 0x80)
+			return "is not ASCII; write the A-label of the name (xn--...)";
+		text[i] = (char)tolower((unsigned char)p[i]);
+	}
+	text[n] = '\0';
+	if (text[0] == '[') {
+		if (n < 2 || text[n - 1] != ']')
+			return "has no ] at its end";
+		text[n - 1] = '\0';
+		tagged = strncmp(++inner, "ipv6:", 5) == 0;
+		inner += tagged ? 5 : 0;
+	}
+	if ((inner == text && strchr(inner, ':') != NULL) ||
+	    (tagged && strchr(inner, ':') == NULL))
+		return "is no destination; use a domain, [host], [192.0.2.1] or [2001:db8::1]";
+	if (normalise_address(name, inner))
+		return NULL;
+	if (!dns_name_is_valid(inner))
+		return "is no destination; use a domain, .domain, [host], [address] or *";
+	strlcpy(name, inner, NAME_SIZE);
+	if (name[strlen(name) - 1] == '.')
+		name[strlen(name) - 1] = '\0';
+	return NULL;
+}
+
+/* The first word of a line: all that normalise() takes, and ".domain" and "*". */
+static bool
+read_pattern(struct parser *s, const struct word *w, char name[NAME_SIZE])
+{
+	const char *wrong;
+
+	if (w->n == 1 && w->p[0] == '*') {
+		strlcpy(name, "*", NAME_SIZE);
+		return true;
+	}
+	if (w->n > 1 && w->p[0] == '*')
+		return fault(s, w, "is no destination; all names below a domain are .domain");
+	if (w->p[0] != '.') {
+		wrong = normalise(name, w->p, w->n);
+		return wrong == NULL || fault(s, w, "%s", wrong);
+	}
+	wrong = normalise(name + 1, w->p + 1, w->n - 1);
+	if (wrong != NULL)
+		return fault(s, w, "%s", wrong);
+	if (name[1] == '[')
+		return fault(s, w, "is no destination: nothing is below an address");
+	name[0] = '.';
+	return true;
+}
+
+/* How well a line's destination fits the one sought; -1: not. */
+static int
+rank(const char *pattern, const char *destination)
+{
+	const size_t n = strlen(pattern), whole = strlen(destination);
+
+	if (strcmp(pattern, "*") == 0)
+		return 0;
+	if (strcmp(pattern, destination) == 0)
+		return NAME_SIZE;
+	if (pattern[0] == '.' && n < whole && strcmp(destination + whole - n, pattern) == 0)
+		return (int)n;
+	return -1;
+}
+
+static bool
+remember(struct parser *s, const struct word *w, const char *name)
+{
+	struct seen *grown, *at;
+
+	if (s->seen_count == s->seen_cap) {
+		s->seen_cap = s->seen_cap > 0 ? 2 * s->seen_cap : 64;
+		grown = reallocarray(s->seen, s->seen_cap, sizeof(*grown));
+		if (grown == NULL)
+			return fault(s, w, "is one destination more than memory has room for");
+		s->seen = grown;
+	}
+	at = &s->seen[s->seen_count++];
+	crypto_generichash(
+	    at->hash, sizeof(at->hash), (const uint8_t *)name, strlen(name), NULL, 0);
+	at->word = *w;
+	at->line = s->line;
+	return true;
+}
+
+static int
+compare_seen(const void *a, const void *b)
+{
+	const struct seen *x = a, *y = b;
+	const int hash = memcmp(x->hash, y->hash, sizeof(x->hash));
+
+	return hash != 0 ? hash : (x->line > y->line) - (x->line < y->line);
+}
+
+/* False, with the first line of the file that is for a destination of an earlier one. */
+static bool
+each_stands_once(struct parser *s)
+{
+	const struct seen *second = NULL, *first = NULL;
+
+	qsort(s->seen, s->seen_count, sizeof(*s->seen), compare_seen);
+	for (size_t i = 1; i < s->seen_count; i++) {
+		const struct seen *x = &s->seen[i - 1], *y = &s->seen[i];
+
+		if (memcmp(x->hash, y->hash, sizeof(x->hash)) == 0 &&
+		    (second == NULL || y->line < second->line)) {
+			first = x;
+			second = y;
+		}
+	}
+	if (second == NULL)
+		return true;
+	s->line = second->line;
+	return fault(s, &second->word, "stands in line %u already; make one line of the two",
+	    first->line);
+}
+
+static bool
+is_word(const struct word *w, const char *text)
+{
+	return w->n == strlen(text) && memcmp(w->p, text, w->n) == 0;
+}
+
+static bool
+read_key(struct parser *s, const struct word *w, struct policy *p)
+{
+	const size_t skip = strlen(KEY_WORD);
+	uint8_t *key = p->key[p->keys];
+
+	if (p->keys == POLICY_KEYS)
+		return fault(s, w, "is one key too many; a line has room for %d", POLICY_KEYS);
+	if (!key_fingerprint_read(key, w->p + skip, w->n - skip))
+		return fault(s, w,
+		    "is no key; blackpony-keygen -l shows it: key=SHA256: and 43 characters");
+	for (size_t i = 0; i < p->keys; i++)
+		if (memcmp(p->key[i], key, KEY_HASH) == 0)
+			return fault(s, w, "stands twice in this line");
+	p->keys++;
+	return true;
+}
+
+/* One word after the destination. *levels counts the words for a level. */
+static bool
+read_word(struct parser *s, const struct word *w, struct policy *p, unsigned *levels)
+{
+	if (w->n >= strlen(KEY_WORD) && memcmp(w->p, KEY_WORD, strlen(KEY_WORD)) == 0)
+		return read_key(s, w, p);
+	if (is_word(w, PQ_WORD)) {
+		if (p->pq)
+			return fault(s, w, "stands twice in this line");
+		p->pq = true;
+		return true;
+	}
+	for (size_t i = 0; i < LEVELS; i++) {
+		if (!is_word(w, level_word[i]))
+			continue;
+		if ((*levels)++ > 0)
+			return fault(s, w, "is a second level beside '%s'; choose one",
+			    policy_word(p->level));
+		p->level = (enum policy_level)i;
+		return true;
+	}
+	return fault(s, w,
+	    "is no policy word; use one of none may encrypt pinned verify pq key=SHA256:...");
+}
+
+/* What a line means as a whole (policy.h, "Words"). w is its destination. */
+static bool
+settle(struct parser *s, const struct word *w, struct policy *p, bool has_level)
+{
+	if (!has_level && p->keys == 0 && !p->pq)
+		return fault(s, w,
+		    "has no policy; use one of none may encrypt pinned verify pq "
+		    "key=SHA256:...");
+	if (!has_level)
+		p->level = p->keys > 0 ? POLICY_VERIFY : POLICY_ENCRYPT;
+	if (p->keys > 0 && p->level != POLICY_VERIFY)
+		return fault(s, w, "has '%s' and key=, which goes with 'verify' only",
+		    policy_word(p->level));
+	if (p->pq && p->level < POLICY_ENCRYPT)
+		return fault(s, w, "has '%s' and pq, which goes with encrypt, pinned or verify",
+		    policy_word(p->level));
+	return true;
+}
+
+/* The next word of at..end, empty when there is none. */
+static struct word
+next_word(const char **at, const char *end)
+{
+	struct word w;
+
+	while (*at < end && (**at == ' ' || **at == '\t'))
+		++*at;
+	w.p = *at;
+	while (*at < end && **at != ' ' && **at != '\t')
+		++*at;
+	w.n = (size_t)(*at - w.p);
+	return w;
+}
+
+/* Line end..: neither a NUL nor what a terminal would obey, in comments neither. */
+static bool
+is_text(struct parser *s, const char *p, const char *end)
+{
+	for (const char *at = p; at < end; at++) {
+		const struct word w = {p, (size_t)(end - p)};
+		const unsigned char c = (unsigned char)*at;
+
+		if (c == '\r' && at + 1 == end)
+			return fault(s, &w, "ends as lines do in DOS; remove the \\r");
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return fault(s, &w, "has the control character 0x%02x in it", c);
+	}
+	return true;
+}
+
+static bool
+read_line(struct parser *s, const char *p, const char *end)
+{
+	const char *comment;
+	char name[NAME_SIZE];
+	struct policy line = {.line = s->line};
+	struct word destination, w;
+	unsigned levels = 0;
+	int fits;
+
+	if (!is_text(s, p, end))
+		return false;
+	comment = memchr(p, '#', (size_t)(end - p));
+	if (comment != NULL)
+		end = comment;
+	destination = next_word(&p, end);
+	if (destination.n == 0)
+		return true;
+	if (!read_pattern(s, &destination, name) || !remember(s, &destination, name))
+		return false;
+	for (w = next_word(&p, end); w.n > 0; w = next_word(&p, end))
+		if (!read_word(s, &w, &line, &levels))
+			return false;
+	if (!settle(s, &destination, &line, levels > 0))
+		return false;
+	fits = rank(name, s->destination);
+	if (fits > s->rank) {
+		s->rank = fits;
+		*s->best = line;
+	}
+	return true;
+}
+
+static bool
+read_lines(struct parser *s, const char *text, size_t n)
+{
+	const char *const end = text + n;
+	const char *newline;
+
+	while (text < end) {
+		s->line++;
+		newline = memchr(text, '\n', (size_t)(end - text));
+		if (!read_line(s, text, newline != NULL ? newline : end))
+			return false;
+		text = newline != NULL ? newline + 1 : end;
+	}
+	return each_stands_once(s);
+}
+
+bool
+policy_parse(struct policy *p, const char *path, const char *text, size_t n,
+    const char *destination, char *why)
+{
+	struct parser s = {.path = path, .why = why, .rank = -1, .best = p};
+	const struct word sought = {destination, strlen(destination)};
+	const char *wrong;
+	bool good;
+
+	why[0] = '\0';
+	*p = (struct policy){.level = POLICY_MAY};
+	wrong = normalise(s.destination, destination, strlen(destination));
+	if (wrong != NULL)
+		return fault(&s, &sought, "%s", wrong);
+	good = read_lines(&s, text, n);
+	free(s.seen);
+	return good;
+}
+
+bool
+policy_find(struct policy *p, const char *path, const char *destination, char *why)
+{
+	char *text;
+	size_t n;
+	bool good = false;
+
+	*p = (struct policy){.level = POLICY_MAY};
+	switch (textfile_read(path, POLICY_FILE_MAX, &text, &n, why)) {
+	case TEXTFILE_MISSING:
+		return true;
+	case TEXTFILE_REFUSED:
+		return false;
+	case TEXTFILE_OK:
+		good = policy_parse(p, path, text, n, destination, why);
+		free(text);
+		break;
+	}
+	return good;
+}
