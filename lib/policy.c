@@ -80,8 +80,12 @@ fault(struct parser *s, const struct word *w, const char *format, ...)
 	for (i = 0; i < w->n && i < SHOWN_MAX; i++)
 		shown[i] = w->p[i] >= ' ' && w->p[i] <= '~' ? w->p[i] : '?';
 	shown[i] = '\0';
-	n = snprintf(s->why, POLICY_REASON_MAX, "%.255s:%u: '%s%s' ", s->path, s->line, shown,
-	    w->n > SHOWN_MAX ? "..." : "");
+	if (s->line == 0) /* it is the destination that we were asked for */
+		n = snprintf(s->why, POLICY_REASON_MAX, "destination '%s%s' ", shown,
+		    w->n > SHOWN_MAX ? "..." : "");
+	else
+		n = snprintf(s->why, POLICY_REASON_MAX, "%.255s:%u: '%s%s' ", s->path, s->line,
+		    shown, w->n > SHOWN_MAX ? "..." : "");
 	if (n < 0 || n >= POLICY_REASON_MAX)
 		return false;
 	va_start(ap, format);
@@ -154,6 +158,7 @@ normalise(char name[NAME_SIZE], const char *p, size_t n)
 static bool
 read_pattern(struct parser *s, const struct word *w, char name[NAME_SIZE])
 {
+	char below[NAME_SIZE];
 	const char *wrong;
 
 	if (w->n == 1 && w->p[0] == '*') {
@@ -166,12 +171,13 @@ read_pattern(struct parser *s, const struct word *w, char name[NAME_SIZE])
 		wrong = normalise(name, w->p, w->n);
 		return wrong == NULL || fault(s, w, "%s", wrong);
 	}
-	wrong = normalise(name + 1, w->p + 1, w->n - 1);
+	wrong = normalise(below, w->p + 1, w->n - 1);
 	if (wrong != NULL)
 		return fault(s, w, "%s", wrong);
-	if (name[1] == '[')
+	if (below[0] == '[')
 		return fault(s, w, "is no destination: nothing is below an address");
-	name[0] = '.';
+	strlcpy(name, ".", NAME_SIZE);
+	strlcat(name, below, NAME_SIZE);
 	return true;
 }
 
