@@ -231,6 +231,8 @@ each_stands_once(struct parser *s)
 {
 	const struct seen *second = NULL, *first = NULL;
 
+	if (s->seen_count == 0)
+		return true;
 	qsort(s->seen, s->seen_count, sizeof(*s->seen), compare_seen);
 	for (size_t i = 1; i < s->seen_count; i++) {
 		const struct seen *x = &s->seen[i - 1], *y = &s->seen[i];
