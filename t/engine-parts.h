@@ -147,13 +147,12 @@ struct world {
 	struct answerer answerer; /* the template of each back end or host */
 	struct monitor_script monitor;
 	enum split split;
-	uint32_t seed;
-	size_t window; /* octets in flight at most, in each pipe */
+	uint32_t seed, randomness; /* of the splits; of the keys */
+	size_t window;             /* octets in flight at most, in each pipe */
 	size_t back_limit;
 	wire_tap *tap; /* what goes onto the wire, on the first connection */
 	bool tap_always;
-	bool cut_both;            /* an end in one direction ends the other too */
-	const uint8_t *dh_client; /* secret keys, other than the usual */
+	bool cut_both; /* an end in one direction ends the other too */
 	void *hook;
 
 	/* what came of it */
@@ -298,8 +297,8 @@ answer_line(struct world *w, const char *line, size_t n, struct octets *out)
 		reply = "503 5.0.0 need MAIL";
 	else if (strncasecmp(line, "DATA", 4) == 0 && !a->rcpt)
 		reply = "503 5.0.0 need RCPT";
-	if (reply != NULL)
-		note(out, "%s\r\n", reply);
+	puts_to(out, reply != NULL ? reply : "");
+	puts_to(out, reply != NULL ? "\r\n" : "");
 	if (reply == NULL || r->leaves)
 		a->gone = out->ended = true;
 	if (reply == NULL)

@@ -130,7 +130,7 @@ flow_in(struct world *w, struct end *e, enum session_side side)
 	return true;
 }
 
-static void run_end(struct world *w, struct end *e);
+static bool turn(struct world *w, struct end *e);
 
 /* The client leaves its connection: the server side comes to its end on its own. */
 static void
@@ -138,9 +138,11 @@ hang_up(struct world *w)
 {
 	w->wire[C2S].ended = w->wire[S2C].ended = true;
 	if (w->server.s != NULL) {
-		for (int i = 0; i < 100000 && !w->server.over; i++) {
-			run_end(w, &w->server);
-			answer(w, &w->back_in, &w->back_out);
+		bool busy = true;
+
+		while (busy) {
+			busy = turn(w, &w->server);
+			busy |= answer(w, &w->back_in, &w->back_out);
 		}
 		w->server_report = *session_report(w->server.s);
 		session_free(w->server.s);
@@ -349,7 +351,7 @@ world_run(struct world *w)
 {
 	size_t turns = 0;
 
-	random_count = 0;
+	random_count = w->randomness;
 	w->dice = w->seed * 2654435761u + 1;
 	if (!w->no_client)
 		new_session(w, &w->client, SESSION_CLIENT);
