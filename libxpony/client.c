@@ -65,13 +65,6 @@ client_next_hop(struct session *s, enum session_hop_reason reason, const char *s
 	engine_state(s, CLIENT_CONNECT);
 }
 
-void
-client_upgrade_failed(struct session *s, enum err fault, const char *said)
-{
-	client_next_hop(s, SESSION_HOP_UPGRADE, said);
-	s->request.fault = (uint8_t)fault;
-}
-
 static void
 tell_done(struct session *s)
 {
@@ -200,11 +193,10 @@ client_lost(struct session *s, const char *why)
 	case CLIENT_UPGRADE:
 	case CLIENT_DH:
 	case CLIENT_JUDGE:
-		client_upgrade_failed(s, ERR_REFUSED, why);
+		client_next_hop(s, SESSION_HOP_UPGRADE, why);
 		break;
 	case CLIENT_GREETING:
 	case CLIENT_HELLO:
-	case CLIENT_CLEAR:
 	case CLIENT_CAPS:
 		client_next_hop(s, SESSION_HOP_REFUSED, why);
 		break;
@@ -226,32 +218,17 @@ client_lost(struct session *s, const char *why)
 	}
 }
 
-/* What the monitor is asked for in this state, 0 when nothing. */
-static int
-asked(const struct session *s)
-{
-	switch ((enum client_state)s->state) {
-	case CLIENT_CONNECT:
-		return SESSION_ASK_HOP;
-	case CLIENT_DH:
-		return SESSION_ASK_DH;
-	case CLIENT_JUDGE:
-		return SESSION_ASK_PEER;
-	case CLIENT_CLEAR:
-		return SESSION_ASK_CLEAR;
-	default:
-		return 0;
-	}
-}
-
 void
 client_fail(struct session *s, enum err fault)
 {
+	bool monitor =
+	    s->state == CLIENT_CONNECT || s->state == CLIENT_DH || s->state == CLIENT_JUDGE;
+
 	if (s->state == CLIENT_VERDICT || s->state == CLIENT_DRAIN) {
 		client_leave(s, false); /* the MTA itself is silent */
 	} else if (s->state == CLIENT_LEAVING && fault == ERR_TIMEOUT) {
 		engine_state(s, CLIENT_GONE);
-	} else if (asked(s) != 0 && (fault == ERR_TIMEOUT || fault == ERR_RESOURCE)) {
+	} else if (monitor && (fault == ERR_TIMEOUT || fault == ERR_RESOURCE)) {
 		client_verdict(s, "451 4.3.0 No answer from our own monitor");
 	} else {
 		client_lost(s, err_text(fault));
@@ -277,7 +254,6 @@ client_step(struct session *s)
 	case CLIENT_CONNECT:
 	case CLIENT_DH:
 	case CLIENT_JUDGE:
-	case CLIENT_CLEAR:
 		return client_mail_hello(s);
 	case CLIENT_HELLO:
 		return client_mail_hello(s) ||
@@ -306,6 +282,22 @@ client_step(struct session *s)
 	return false;
 }
 
+/* What the monitor is asked for in this state, 0 when nothing. */
+static int
+asked(const struct session *s)
+{
+	switch ((enum client_state)s->state) {
+	case CLIENT_CONNECT:
+		return SESSION_ASK_HOP;
+	case CLIENT_DH:
+		return SESSION_ASK_DH;
+	case CLIENT_JUDGE:
+		return SESSION_ASK_PEER;
+	default:
+		return 0;
+	}
+}
+
 static void
 new_host(struct session *s, const struct session_answer *answer)
 {
@@ -315,8 +307,6 @@ new_host(struct session *s, const struct session_answer *answer)
 	set_text(s->client.host, sizeof(s->client.host), answer->host);
 	set_text(s->client.address, sizeof(s->client.address), answer->address);
 	s->client.offer = answer->offer;
-	s->client.suites = answer->suites;
-	s->client.enforce_tls = false;
 	engine_state(s, CLIENT_GREETING);
 }
 
@@ -335,10 +325,7 @@ client_answer(struct session *s, const struct session_answer *answer)
 	if (!answer->granted && s->state == CLIENT_DH) {
 		/* The host's key is a point of low order: a bad offer, as a broken message 3
 		 * is. */
-		client_upgrade_failed(s, ERR_CRYPTO, err_text(ERR_CRYPTO));
-	} else if (!answer->granted && s->state != CLIENT_CONNECT) {
-		/* Not trusted, or not in clear: perhaps the next host is better. */
-		client_next_hop(s, SESSION_HOP_REFUSED, answer->text);
+		client_next_hop(s, SESSION_HOP_UPGRADE, err_text(ERR_CRYPTO));
 	} else if (!answer->granted) {
 		client_verdict(
 		    s, answer->text[0] != '\0' ? answer->text : err_reply(ERR_RESOURCE));
@@ -346,9 +333,6 @@ client_answer(struct session *s, const struct session_answer *answer)
 		new_host(s, answer);
 	} else if (s->state == CLIENT_DH) {
 		client_hop_upgrade(s, answer->dh);
-	} else if (s->state == CLIENT_CLEAR) {
-		s->client.enforce_tls = answer->enforce_tls;
-		client_hop_clear(s);
 	} else {
 		struct record *record = s->far.record;
 
@@ -377,7 +361,6 @@ client_timeout(const struct session *s)
 	case CLIENT_DH:
 	case CLIENT_UPGRADE:
 	case CLIENT_JUDGE:
-	case CLIENT_CLEAR:
 		return SECONDS_UPGRADE;
 	case CLIENT_CAPS:
 		return SECONDS_REPLY;
@@ -398,7 +381,7 @@ const char *
 client_phase(const struct session *s)
 {
 	static const char *const phases[] = {"connecting", "greeting", "EHLO", "handshake",
-	    "handshake", "handshake", "policy", "EHLO reply", "dialogue", "body", "body", "TLS dialogue",
+	    "handshake", "handshake", "EHLO reply", "dialogue", "body", "body", "TLS dialogue",
 	    "verdict", "leaving", "gone"};
 
 	return phases[s->state];

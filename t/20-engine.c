@@ -225,9 +225,8 @@ static const struct scenario scenarios[] = {
     {.name = "EHLO refused, then HELO",
 	.script = ehlo_helo,
 	.rules = no_ehlo,
-	.replies = R220
-	"502 5.5.1 mx.test [192.0.2.1] said: what?\r\n250 back\r\n250 2.1.0 sender ok\r\n"
-	"250 2.1.5 recipient ok\r\n" BYE,
+	.replies = R220 "502 5.5.1 mx.test [192.0.2.1] said: what?\r\n250 back\r\n250 2.1.0 sender ok\r\n"
+			"250 2.1.5 recipient ok\r\n" BYE,
 	.heard = "[1]EHLO mta.test\r\nHELO mta.test\r\nMAIL FROM:<a@mta.test>\r\n"
 		 "RCPT TO:<b@mx.test>\r\nQUIT\r\n",
 	.told = UPGRADED,
