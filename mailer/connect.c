@@ -28,6 +28,7 @@ struct route {
 	struct destination_list list;
 	struct route_options options;
 	struct resolver *resolver;
+	struct pins *pins; /* where dead addresses are remembered */
 	int64_t deadline;
 	size_t destination;           /* the next one to be resolved */
 	struct resolve_result result; /* of the present one */
@@ -252,7 +253,13 @@ says_dead(int error)
 static struct pins *
 memory(const struct route *route)
 {
-	return route->options.port == 25 ? route->options.pins : NULL;
+	return route->options.port == 25 ? route->pins : NULL;
+}
+
+void
+route_remember(struct route *route, struct pins *pins)
+{
+	route->pins = pins;
 }
 
 void

@@ -26,7 +26,6 @@ struct route_options {
 					   family only; ss_family AF_UNSPEC: none */
 	int connect_seconds;            /* for one address, at most; 0: 30 */
 	int total_seconds;              /* for all of it, from route_new() on; 0: 240 */
-	struct pins *pins;              /* where dead addresses are remembered; may be NULL */
 };
 
 /* A connected host. The caller closes fd (non-blocking, close-on-exec, TCP_NODELAY,
@@ -78,6 +77,8 @@ enum route_step route_again(
  * becomes 4.4.2; unprintable octets of text become '?'. */
 void route_note_failure(struct route *route, int code, const char *enhanced, const char *text);
 
+/* From now on dead addresses are looked up and remembered there; NULL: nowhere. */
+void route_remember(struct route *route, struct pins *pins);
 /* What became of the hop that route_next() gave last: it did not greet (which is remembered,
  * and its address left alone for PINS_DEAD_SECONDS), or it did. */
 void route_note_dead(struct route *route);

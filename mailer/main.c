@@ -217,14 +217,12 @@ drop_root(void)
 /* The route to the host; NULL with a verdict. The resolver is forked here, before any key is
  * read. */
 static struct route *
-plan(const struct settings *set, struct pins *pins, struct resolver **resolver, char *verdict,
-    size_t cap)
+plan(const struct settings *set, struct resolver **resolver, char *verdict, size_t cap)
 {
 	struct resolve_options options = {
 	    .family = set->route.family, .own_addresses = set->route.port == 25};
 	struct destination_list list;
 	struct ownnames own;
-	struct route_options route_options = set->route;
 	struct route *route;
 	char why[ROUTE_TEXT];
 
@@ -237,11 +235,9 @@ plan(const struct settings *set, struct pins *pins, struct resolver **resolver, 
 		return NULL;
 	}
 	options.own = &own;
-	route_options.pins = pins;
 	*resolver = resolve_start(&options);
 	ownnames_free(&own);
-	if (*resolver == NULL ||
-	    (route = route_new(&list, &route_options, *resolver)) == NULL) {
+	if (*resolver == NULL || (route = route_new(&list, &set->route, *resolver)) == NULL) {
 		(void)fault(verdict, cap, "cannot start the resolver: %s", strerror(errno));
 		return NULL;
 	}
@@ -290,15 +286,20 @@ check_policy(const struct settings *set, struct monitor *m)
 	return false;
 }
 
-/* What is not remembered is no reason to keep mail. */
+/* What is not remembered is no reason to keep mail. After the last fork: no other process of
+ * ours shall see the store. */
 static void
 open_pins(const struct settings *set, struct monitor *m)
 {
 	char why[PINS_REASON_MAX];
 	struct log_line l;
 
-	if (set->rot > 0 || (m->trust.pins = pins_open(set->pins_directory, why)) != NULL)
+	if (set->rot > 0 || m->route == NULL)
 		return;
+	if ((m->trust.pins = pins_open(set->pins_directory, why)) != NULL) {
+		route_remember(m->route, m->trust.pins);
+		return;
+	}
 	log_start(&l, set->queue_id);
 	log_words(&l, "no pins");
 	log_add(&l, "reason", why);
@@ -322,8 +323,7 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 
 	(void)snprintf(m.verdict, sizeof(m.verdict), "%s", verdict);
 	if (parsed && check_policy(set, &m)) {
-		open_pins(set, &m);
-		m.route = plan(set, m.trust.pins, &resolver, m.verdict, sizeof(m.verdict));
+		m.route = plan(set, &resolver, m.verdict, sizeof(m.verdict));
 	}
 	m.resolver = resolver;
 	if (!take_key(set, &m)) {
@@ -334,8 +334,10 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 		return EX_OSERR;
 	memcpy(config.s_public, key_public(m.key), KEY_OCTETS);
 	launch.key = m.key;
-	if (launch_engine(&launch, &m.engine) > 0)
+	if (launch_engine(&launch, &m.engine) > 0) {
+		open_pins(set, &m);
 		monitor_run(&m);
+	}
 	route_free(m.route);
 	resolve_stop(resolver);
 	pins_close(m.trust.pins);
