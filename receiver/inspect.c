@@ -22,6 +22,8 @@
 #include "greeting.h"
 #include "inspect.h"
 #include "pair.h"
+#include "peers.h"
+#include "relaykeys.h"
 
 #define SENDMAIL_CF "/etc/mail/sendmail.cf"
 #define CF_LINE_MAX 2048
@@ -149,6 +151,7 @@ check_backend(struct inspection *i)
 /* What matters in a sendmail.cf. */
 struct configuration {
 	bool delay_checks;
+	bool relay_rule; /* sendmail.relay.m4 is in it */
 	char trusted_user[64];
 };
 
@@ -166,6 +169,8 @@ read_configuration(struct configuration *c, const char *path)
 		/* Only FEATURE(delay_checks) makes check_rcpt call the client's check. */
 		if (line[0] == 'R' && strstr(line, "$>checkrelay ") != NULL)
 			c->delay_checks = true;
+		if (line[0] == 'R' && strstr(line, "$&{pony_relay}") != NULL)
+			c->relay_rule = true;
 		if (strncmp(line, trusted, sizeof(trusted) - 1) == 0) {
 			line[strcspn(line, "\r\n")] = '\0';
 			strlcpy(c->trusted_user, line + sizeof(trusted) - 1,
@@ -209,6 +214,46 @@ check_configuration(struct inspection *i)
 }
 
 static void
+check_peers(struct inspection *i)
+{
+	const char *file = i->about->peers;
+	char why[PEERS_REASON_MAX];
+	struct peers peers;
+
+	if (!peers_find(&peers, file, NULL, why))
+		fault(i, "%s; until that is mended every client gets 421", why);
+	else if (peers.networks > 0)
+		ok(i, "%s has %zu networks", file, peers.networks);
+	else
+		ok(i, "%s: nothing is demanded of clients", file);
+}
+
+static void
+check_relay_keys(struct inspection *i)
+{
+	const char *cf = i->about->sendmail_cf != NULL ? i->about->sendmail_cf : SENDMAIL_CF;
+	const char *file = i->about->relay_keys;
+	char why[RELAYKEYS_REASON_MAX];
+	struct configuration c;
+	struct relaykeys keys;
+
+	if (!relaykeys_find(&keys, file, NULL, why))
+		fault(i, "%s; until that is mended nobody may relay by key", why);
+	else if (keys.keys == 0)
+		ok(i, "%s: nobody may relay by key", file);
+	else if (!backend_is_sendmail(i->about->backend))
+		fault(i, "%s has keys, but the back end is told of them only if it is sendmail",
+		    file);
+	else if (!read_configuration(&c, cf) || !c.relay_rule)
+		fault(i,
+		    "%s has keys, but %s no rule for them; include sendmail.relay.m4 in "
+		    "sendmail.mc and make sendmail.cf anew",
+		    file, cf);
+	else
+		ok(i, "%s has %zu keys that may relay", file, keys.keys);
+}
+
+static void
 check_name(struct inspection *i)
 {
 	const char *wanted = i->about->name;
@@ -244,5 +289,9 @@ inspect_run(const struct inspect_about *about, FILE *out)
 	check_backend(&i);
 	check_configuration(&i);
 	check_name(&i);
+	if (about->peers != NULL)
+		check_peers(&i);
+	if (about->relay_keys != NULL)
+		check_relay_keys(&i);
 	return i.faulty ? EX_CONFIG : EX_OK;
 }

@@ -12,6 +12,8 @@ struct inspect_about {
 	const char *sendmail_cf; /* NULL for /etc/mail/sendmail.cf */
 	const char *name;        /* -n, or NULL when sendmail's $j is to be used */
 	const char *key_file;    /* -k */
+	const char *peers;       /* NULL: not looked at */
+	const char *relay_keys;  /* NULL: not looked at */
 };
 
 /* Writes one line an item to out, "ok: ..." or "fault: ... what to do". Returns EX_OK, or

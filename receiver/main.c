@@ -33,6 +33,7 @@ static char *const default_backend[] = {
 struct settings {
 	const char *key_file;
 	const char *name;
+	const char *own_names;
 	char *const *backend;
 	struct suite_list suites;
 	int rot;
@@ -42,8 +43,9 @@ struct settings {
 static void
 usage(FILE *out)
 {
-	(void)fprintf(out, "usage: " NAME " [-v] [-k hostkey] [-n name] [-s suites] [--check]\n"
-			   "                          [-- backend [argument ...]]\n");
+	(void)fprintf(out,
+	    "usage: " NAME " [-v] [-k hostkey] [-n name] [-o names] [-s suites]\n"
+	    "                          [--check] [-- backend [argument ...]]\n");
 }
 
 /* Under inetd standard error is the client's connection, so a fault goes to the log; a person
@@ -65,6 +67,26 @@ fault(const char *what, const char *which)
 	return EX_USAGE;
 }
 
+/* Full names with commas between them? */
+static bool
+are_names(const char *names)
+{
+	char name[GREETING_NAME_MAX];
+	size_t n;
+
+	for (;; names += n + 1) {
+		n = strcspn(names, ",");
+		if (n >= sizeof(name))
+			return false;
+		memcpy(name, names, n);
+		name[n] = '\0';
+		if (!greeting_is_name(name) || strchr(name, '.') == NULL)
+			return false;
+		if (names[n] == '\0')
+			return true;
+	}
+}
+
 static int
 parse_option(struct settings *set, int option)
 {
@@ -78,6 +100,9 @@ parse_option(struct settings *set, int option)
 	case 'n':
 		set->name = optarg;
 		return greeting_is_name(optarg) ? EX_OK : fault("-n wants a host name", optarg);
+	case 'o':
+		set->own_names = optarg;
+		return are_names(optarg) ? EX_OK : fault("-o wants full host names", optarg);
 	case 's':
 		if ((set->rot = rot_parse(optarg, strlen(optarg))) > 0)
 			return EX_OK;
@@ -103,7 +128,7 @@ parse(struct settings *set, int argc, char **argv)
 	*set = (struct settings){.key_file = BLACKPONY_HOSTKEY, .backend = default_backend};
 	suite_list_default(&set->suites);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+vk:n:s:", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+vk:n:o:s:", longs, NULL)) != -1) {
 		if (option == 'h') {
 			usage(stdout);
 			return EX_OK;
@@ -160,6 +185,33 @@ take_key(const struct settings *set, struct monitor *m)
 	}
 }
 
+/* What is demanded of this client. A file that says it unclearly is no reason to take mail that
+ * might be forbidden: nobody's is taken until it is mended. */
+static enum session_demand
+take_peers(struct monitor *m)
+{
+	char why[PEERS_REASON_MAX];
+	struct log_line l;
+
+	if (!peers_find(&m->peers, BLACKPONY_PEERS, &m->client, why)) {
+		m->peers_unknown = true;
+		log_start(&l, NULL);
+		log_words(&l, "no mail taken");
+		log_add(&l, "reason", why);
+		log_send(&l, LOG_ERR);
+		return SESSION_DEMAND_XPONY;
+	}
+	switch (m->peers.demand) {
+	case PEERS_MAY:
+		return SESSION_DEMAND_NOTHING;
+	case PEERS_ENCRYPT:
+		return SESSION_DEMAND_ENCRYPTION;
+	case PEERS_KEY:
+		return SESSION_DEMAND_XPONY;
+	}
+	return SESSION_DEMAND_XPONY;
+}
+
 /* Whom the engine becomes: a user that owns nothing. */
 static bool
 find_engine_user(struct launch *launch)
@@ -179,7 +231,9 @@ serve(const struct settings *set)
 	struct monitor m = {.started = clock_ms(),
 	    .backend = (char **)set->backend,
 	    .suites = &set->suites,
-	    .rot = set->rot};
+	    .rot = set->rot,
+	    .own_names = set->own_names,
+	    .relay_keys = BLACKPONY_RELAY_KEYS};
 	struct session_config config = {.role = SESSION_SERVER,
 	    .suites = set->suites,
 	    .rot = set->rot,
@@ -198,6 +252,7 @@ serve(const struct settings *set)
 	m.name = config.name = name;
 	take_key(set, &m);
 	config.offer = m.key != NULL;
+	config.demand = (uint8_t)take_peers(&m);
 	if (m.key != NULL)
 		memcpy(config.s_public, key_public(m.key), KEY_OCTETS);
 	launch.key = m.key;
@@ -221,8 +276,11 @@ main(int argc, char **argv, char **envp)
 	if (sodium_init() < 0)
 		return EX_OSERR;
 	if (set.check) {
-		struct inspect_about about = {
-		    .backend = set.backend, .name = set.name, .key_file = set.key_file};
+		struct inspect_about about = {.backend = set.backend,
+		    .name = set.name,
+		    .key_file = set.key_file,
+		    .peers = BLACKPONY_PEERS,
+		    .relay_keys = BLACKPONY_RELAY_KEYS};
 
 		return inspect_run(&about, stdout);
 	}
