@@ -17,7 +17,7 @@
 
 #define DATA "data.mdb" /* LMDB's names */
 #define LOCK "lock.mdb"
-#define DAMAGED "damaged"
+#define DAMAGED "data.mdb.damaged"
 
 /* The map starts small and is doubled when it is full, so that ordinary use keeps that path
  * tried. Address space only: the file is as long as what was written. */
@@ -82,32 +82,20 @@ refuse(char *why, const char *format, ...)
 	return false;
 }
 
-/* Async-signal-safe. The first reason stays. */
+/* So that no process maps it again. Async-signal-safe. */
 static void
-mark_damaged(int directory, const char *reason)
+put_aside(int directory)
 {
-	int fd;
-
-	fd = openat(directory, DAMAGED, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return;
-	if (write(fd, reason, strlen(reason)) < 0) {
-		/* That the file is there says enough. */
-	}
-	close(fd);
+	renameat(directory, DATA, directory, DAMAGED);
 }
 
-/* Leaves the mark, then lets the signal do what it would have done. */
+/* Puts the file aside, then lets the signal do what it would have done. */
 static void
 fault(int signal_number)
 {
-	if (guard.inside) {
-		guard.inside = 0;
-		mark_damaged(guard.directory, signal_number == SIGBUS ? "SIGBUS inside LMDB"
-					      : signal_number == SIGSEGV
-						  ? "SIGSEGV inside LMDB"
-						  : "SIGABRT inside LMDB");
-	}
+	if (guard.inside)
+		put_aside(guard.directory);
+	guard.inside = 0;
 	for (size_t i = 0; i < GUARDED; i++)
 		sigaction(guarded[i], &guard.former[i], NULL);
 	raise(signal_number);
@@ -146,9 +134,9 @@ store_leave(void)
 	guard.inside = 0;
 }
 
-/* What LMDB itself says of pages that cannot be. */
-static const char *
-damage(int error)
+/* Is that what LMDB says of pages that cannot be? */
+static bool
+tells_damage(int error)
 {
 	switch (error) {
 	case MDB_PAGE_NOTFOUND:
@@ -159,9 +147,9 @@ damage(int error)
 #ifdef MDB_PROBLEM /* 0.9.25 */
 	case MDB_PROBLEM:
 #endif
-		return mdb_strerror(error);
+		return true;
 	default:
-		return NULL;
+		return false;
 	}
 }
 
@@ -206,8 +194,8 @@ run(struct store *s, unsigned flags, store_work *work, void *context)
 		store_leave();
 		/* Full; or another process has made its map larger than ours. */
 	} while ((error == MDB_MAP_FULL || error == MDB_MAP_RESIZED) && grow(s));
-	if (damage(error) != NULL) {
-		mark_damaged(s->directory, damage(error));
+	if (tells_damage(error)) {
+		put_aside(s->directory);
 		s->lost = true;
 	}
 	return error;
@@ -230,8 +218,8 @@ store_explain(const struct store *s, int error, char why[STORE_REASON_MAX])
 {
 	const char *text = mdb_strerror(error);
 
-	if (damage(error) != NULL)
-		refuse(why, "%s/" DATA ": damaged: %s", s->path, text);
+	if (tells_damage(error))
+		refuse(why, "%s/" DAMAGED ": put aside: %s", s->path, text);
 	else if (error == EIO) /* LMDB's word for a page of which only a part was written */
 		refuse(why, "%s/" DATA ": %s, or no space left", s->path, text);
 	else
@@ -247,11 +235,15 @@ store_table(const struct store *s, enum store_table table)
 static bool
 open_directory(struct store *s, char *why)
 {
+	const int flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	struct stat st;
 
-	if (mkdir(s->path, 0700) != 0 && errno != EEXIST)
-		return refuse(why, "%s: cannot be made: %s", s->path, strerror(errno));
-	s->directory = open(s->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	s->directory = open(s->path, flags);
+	if (s->directory < 0 && errno == ENOENT) {
+		if (mkdir(s->path, 0700) != 0 && errno != EEXIST)
+			return refuse(why, "%s: cannot be made: %s", s->path, strerror(errno));
+		s->directory = open(s->path, flags);
+	}
 	if (s->directory < 0 || fstat(s->directory, &st) != 0)
 		return refuse(why, "%s: %s", s->path, strerror(errno));
 	if (st.st_uid != geteuid())
@@ -263,27 +255,6 @@ open_directory(struct store *s, char *why)
 	return true;
 }
 
-static bool
-not_marked(const struct store *s, char *why)
-{
-	char reason[64] = "";
-	ssize_t n;
-	int fd;
-
-	fd = openat(s->directory, DAMAGED, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return true;
-	if (fd >= 0) {
-		n = read(fd, reason, sizeof(reason) - 1);
-		reason[n > 0 ? n : 0] = '\0';
-		close(fd);
-	}
-	return refuse(why,
-	    "%s/" DATA ": damaged (%s); put a copy back and remove %s/" DAMAGED
-	    ", or remove all files there to begin anew",
-	    s->path, reason, s->path);
-}
-
 /* LMDB makes its lock file sparse and writes to it through a map, where a full disk is a
  * SIGBUS: so its blocks are taken beforehand. One that has a length is in use with that length.
  */
@@ -293,6 +264,8 @@ prepare_lock(const struct store *s, char *why)
 	struct stat st;
 	int fd, error = 0;
 
+	if (fstatat(s->directory, LOCK, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0)
+		return true;
 	fd = openat(s->directory, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return refuse(why, "%s/" LOCK ": %s", s->path, strerror(errno));
@@ -386,8 +359,8 @@ may_be_mapped(struct store *s, int fd, char *why)
 	}
 	if (wrong != NULL)
 		return refuse(why,
-		    "%s/" DATA ": %s; put a copy back, or remove all files there to begin anew",
-		    s->path, wrong);
+		    "%s/" DATA ": %s; put a copy back, or remove it to begin anew", s->path,
+		    wrong);
 	while (s->map_size < MAP_MAX && s->map_size < 2 * need)
 		s->map_size *= 2;
 	return true;
@@ -400,8 +373,14 @@ prepare_data(struct store *s, char *why)
 	int fd;
 
 	fd = openat(s->directory, DATA, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return true;
+	if (fd < 0 && errno == ENOENT) {
+		if (faccessat(s->directory, DAMAGED, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
+			return true;
+		return refuse(why,
+		    "%s/" DAMAGED ": LMDB found it damaged; put a copy back as " DATA
+		    ", or remove it to begin anew",
+		    s->path);
+	}
 	if (fd < 0)
 		return refuse(why, "%s/" DATA ": %s", s->path, strerror(errno));
 	fine = may_be_mapped(s, fd, why);
@@ -427,7 +406,7 @@ static int
 open_environment(struct store *s)
 {
 	unsigned none = 0, create = MDB_CREATE;
-	int error;
+	int error, fd;
 
 	store_enter();
 	error = mdb_env_create(&s->env);
@@ -436,10 +415,11 @@ open_environment(struct store *s)
 	if (error == 0)
 		error = mdb_env_set_mapsize(s->env, s->map_size);
 	if (error == 0)
-		error = mdb_env_open(
-		    s->env, s->path, MDB_NOTLS | MDB_NOMETASYNC | MDB_NORDAHEAD, 0600);
+		error = mdb_env_open(s->env, s->path, MDB_NOTLS | MDB_NOMETASYNC, 0600);
 	if (error == 0)
 		error = mdb_reader_check(s->env, NULL); /* slots of the killed */
+	if (error == 0 && mdb_env_get_fd(s->env, &fd) == 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC); /* the one that LMDB leaves open in an exec */
 	store_leave();
 	if (error == 0)
 		error = store_read(s, open_tables, &none);
@@ -465,8 +445,7 @@ store_open(const char *directory, char why[STORE_REASON_MAX])
 		refuse(why, "%.200s...: too long a name", directory);
 		goto refused;
 	}
-	if (!open_directory(s, why) || !not_marked(s, why) || !prepare_lock(s, why) ||
-	    !prepare_data(s, why))
+	if (!open_directory(s, why) || !prepare_lock(s, why) || !prepare_data(s, why))
 		goto refused;
 	guard_set(s->directory);
 	error = open_environment(s);
