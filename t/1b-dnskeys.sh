@@ -198,7 +198,8 @@ keys "who does not validate sets no AD" "mx.signed.test: unauthentic 0|$f1" mx.s
 # Lies.
 world_ip wire <<<"addr add $liar/24 dev br0"
 host_spawn wire liar python3 "$abs_top_srcdir/t/tools/liar.py" $liar
-wait_for 5 host_listens wire 53
+# Port 53 alone would be nsd's, which is there all along.
+wait_for 10 grep -q ': 36004D0A:0035 ' "/proc/${host_pid[wire]}/net/tcp" || bail "no liar"
 asks "nameserver $liar"
 keys "AD unasked, from elsewhere" "ad.liar.test: unauthentic 0|$f1" ad.liar.test
 keys "NXDOMAIN with AD, from elsewhere" "gone-ad.liar.test: none 0" gone-ad.liar.test
