@@ -4,6 +4,7 @@
  * true client.
  */
 #include "lib/clock.h"
+#include "lib/duration.h"
 #include "lib/launch.h"
 #include "lib/log.h"
 #include "libxpony/rot.h"
@@ -12,6 +13,7 @@
 #include "receiver/inspect.h"
 #include "receiver/monitor.h"
 #include "receiver/pair.h"
+#include "receiver/promise.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -36,6 +38,8 @@ struct settings {
 	const char *own_names;
 	char *const *backend;
 	struct suite_list suites;
+	struct promise_about promise;
+	bool commits; /* -c */
 	int rot;
 	bool check;
 };
@@ -44,8 +48,9 @@ static void
 usage(FILE *out)
 {
 	(void)fprintf(out,
-	    "usage: " NAME " [-v] [-k hostkey] [-n name] [-o names] [-s suites]\n"
-	    "                          [--check] [-- backend [argument ...]]\n");
+	    "usage: " NAME " [-v] [-c max-age] [-k hostkey] [-n name] [-o names]\n"
+	    "                          [-S siblings] [-s suites] [--check]\n"
+	    "                          [-- backend [argument ...]]\n");
 }
 
 /* Under inetd standard error is the client's connection, so a fault goes to the log; a person
@@ -110,6 +115,14 @@ parse_option(struct settings *set, int option)
 			return EX_OK;
 		return fault("-s wants a list of known suites", optarg);
 	case 'c':
+		set->commits = true;
+		return duration_parse(&set->promise.max_age, optarg)
+			   ? EX_OK
+			   : fault("-c wants a time, such as 30d or 12h", optarg);
+	case 'S':
+		set->promise.siblings = optarg;
+		return EX_OK;
+	case 'C':
 		set->check = true;
 		return EX_OK;
 	default:
@@ -121,14 +134,14 @@ parse_option(struct settings *set, int option)
 static int
 parse(struct settings *set, int argc, char **argv)
 {
-	static const struct option longs[] = {{"check", no_argument, NULL, 'c'},
+	static const struct option longs[] = {{"check", no_argument, NULL, 'C'},
 	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
 	int option, status;
 
 	*set = (struct settings){.key_file = BLACKPONY_HOSTKEY, .backend = default_backend};
 	suite_list_default(&set->suites);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+vk:n:o:s:", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+vc:k:n:o:S:s:", longs, NULL)) != -1) {
 		if (option == 'h') {
 			usage(stdout);
 			return EX_OK;
@@ -142,6 +155,7 @@ parse(struct settings *set, int argc, char **argv)
 	}
 	if (optind < argc)
 		set->backend = argv + optind;
+	set->promise.key_file = set->key_file;
 	if (set->backend[0][0] != '/')
 		return fault("the back end wants an absolute path", set->backend[0]);
 	return -1;
@@ -212,6 +226,25 @@ take_peers(struct monitor *m)
 	return SESSION_DEMAND_XPONY;
 }
 
+/* What cannot be kept is not promised; mail goes on. */
+static void
+take_promise(const struct settings *set, const struct monitor *m, struct commitment *c)
+{
+	char why[PROMISE_REASON_MAX];
+	struct log_line l;
+
+	if (!set->commits || m->key == NULL)
+		return;
+	if (m->key_is_fresh)
+		(void)snprintf(why, sizeof(why), "there is no host key");
+	else if (promise_make(c, &set->promise, key_public(m->key), why))
+		return;
+	log_start(&l, NULL);
+	log_words(&l, "no commitment sent");
+	log_add(&l, "reason", why);
+	log_send(&l, LOG_ERR);
+}
+
 /* Whom the engine becomes: a user that owns nothing. */
 static bool
 find_engine_user(struct launch *launch)
@@ -255,6 +288,7 @@ serve(const struct settings *set)
 	config.demand = (uint8_t)take_peers(&m);
 	if (m.key != NULL)
 		memcpy(config.s_public, key_public(m.key), KEY_OCTETS);
+	take_promise(set, &m, &config.commitment);
 	launch.key = m.key;
 	if (launch_engine(&launch, &m.engine) > 0)
 		monitor_run(&m);
@@ -280,7 +314,8 @@ main(int argc, char **argv, char **envp)
 		    .name = set.name,
 		    .key_file = set.key_file,
 		    .peers = BLACKPONY_PEERS,
-		    .relay_keys = BLACKPONY_RELAY_KEYS};
+		    .relay_keys = BLACKPONY_RELAY_KEYS,
+		    .promise = set.commits ? &set.promise : NULL};
 
 		return inspect_run(&about, stdout);
 	}

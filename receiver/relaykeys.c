@@ -9,34 +9,10 @@
 
 #include <sodium.h>
 
+#include "lib/keyline.h"
 #include "lib/textfile.h"
-#include "libxpony/base64.h"
-
-#define PUBLIC_WORD "xpony-x25519"
 
 _Static_assert(RELAYKEYS_REASON_MAX >= TEXTFILE_REASON_MAX, "reasons fit");
-
-/* The fingerprint that a line says, in either form. What follows is a comment. */
-static bool
-read_key(struct words *words, struct word *w, uint8_t hash[KEY_HASH])
-{
-	uint8_t public[KEY_OCTETS];
-	size_t n;
-
-	if (!words_is(w, PUBLIC_WORD))
-		return key_fingerprint_read(hash, w->p, w->n) ||
-		       words_fault(words, w,
-			   "is no key; use SHA256:..., or " PUBLIC_WORD
-			   " and what follows it in blackpony-keygen -y");
-	*w = words_next(words);
-	if (base64_decode(public, sizeof(public), &n, w->p, w->n) != ERR_NONE ||
-	    n != sizeof(public))
-		return words_fault(words, w,
-		    "is no key; blackpony-keygen -y shows it: " PUBLIC_WORD
-		    " and 43 characters");
-	crypto_hash_sha256(hash, public, sizeof(public));
-	return true;
-}
 
 bool
 relaykeys_parse(struct relaykeys *r, const char *path, const char *text, size_t n,
@@ -52,7 +28,7 @@ relaykeys_parse(struct relaykeys *r, const char *path, const char *text, size_t 
 		crypto_hash_sha256(wanted, public, KEY_OCTETS);
 	words_start(&words, path, text, n, why);
 	while ((result = words_line(&words, &word)) == WORDS_LINE) {
-		if (!read_key(&words, &word, hash)) {
+		if (!keyline_read(&words, &word, hash)) {
 			result = WORDS_FAULT;
 			break;
 		}
