@@ -86,7 +86,6 @@ client_leave(struct session *s, bool quit)
 	} else if (!idle || !quit || !buf_puts(&s->far.out, "QUIT\r\n")) {
 		/* In the middle of something the only honest end is an abrupt one: never a dot,
 		 * never an authenticated close. */
-		s->client.abrupt = true;
 		channel_abandon(&s->far);
 	}
 	tell_done(s);
@@ -105,8 +104,8 @@ host_text(const struct session *s, char *text, size_t cap)
 
 /* Where the host says no, the MTA and its bounces learn which host: "550 5.1.1 host [addr]
  * said: text". After the final dot likewise, with the suite: it becomes sendmail's stat=Sent
- * (...). The host's 421 becomes 451: it is not we who close, and sendmail would take the reply to
- * its next command for the verdict. */
+ * (...). The host's 421 becomes 451: it is not we who close, and sendmail would take the reply
+ * to its next command for the verdict. */
 void
 client_attribute(
     struct session *s, struct buf *out, const struct smtp_reply *r, const uint8_t *p)
@@ -208,7 +207,7 @@ client_lost(struct session *s, const char *why)
 		client_leave(s, false);
 		break;
 	case CLIENT_LEAVING:
-		s->client.abrupt = true;
+		channel_abandon(&s->far);
 		break;
 	case CLIENT_CONNECT:
 	case CLIENT_DRAIN:
@@ -242,7 +241,7 @@ leaving(struct session *s)
 	buf_clear(&s->far.in);
 	if (s->far.mode == CHANNEL_RECORDS && buf_len(&s->far.out) == 0)
 		(void)channel_shut(&s->far);
-	if ((s->client.abrupt || channel_ended(&s->far)) && session_shut(s, SESSION_NEAR))
+	if (channel_ended(&s->far) && session_shut(s, SESSION_NEAR))
 		engine_state(s, CLIENT_GONE);
 	return false;
 }
