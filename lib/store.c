@@ -8,10 +8,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/store.h"
 #include "lib/store_files.h"
+
+#define STORE_TURN "turn" /* locked by whoever writes */
+#define TURN_MS 10000     /* then the mail goes on and is not remembered */
+#define TURN_PAUSE_MS 1
 
 struct store {
 	MDB_env *env;
@@ -147,10 +153,42 @@ store_read(struct store *s, store_work *work, void *context)
 	return run(s, MDB_RDONLY, work, context);
 }
 
+/* LMDB lets writers wait for one another without end, so that one stopped in its transaction
+ * would stop all mail. Here they take turns first, with a deadline. The descriptor of the turn,
+ * or a negative errno. */
+static int
+take_turn(const struct store *s)
+{
+	const struct timespec pause = {.tv_nsec = TURN_PAUSE_MS * 1000000L};
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	const int64_t end = clock_ms() + TURN_MS;
+	int fd, error;
+
+	fd = openat(
+	    s->files.directory, STORE_TURN, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return -errno;
+	while (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+		error = errno;
+		if ((error != EAGAIN && error != EACCES) || clock_ms() >= end) {
+			(void)close(fd);
+			return error == EAGAIN || error == EACCES ? -EBUSY : -error;
+		}
+		(void)nanosleep(&pause, NULL);
+	}
+	return fd;
+}
+
 int
 store_write(struct store *s, store_work *work, void *context)
 {
-	return run(s, 0, work, context);
+	int error, turn = take_turn(s);
+
+	if (turn < 0)
+		return -turn;
+	error = run(s, 0, work, context);
+	(void)close(turn);
+	return error;
 }
 
 void

@@ -226,6 +226,10 @@ test_killed(void)
 	p = open_or_bail(directory);
 	ok(read(ends[0], &octet, 1) == 1 && counted(p, "mx0") == said[0],
 	    "who reads need not wait for one who writes");
+	alarm(60);
+	ok(!pins_update(p, "example.org", "mx0", count_up, NULL, why) && strstr(why, "busy") != NULL,
+	    "who writes waits for him, but not for ever");
+	alarm(0);
 	kill(child, SIGKILL);
 	ok(waitpid(child, &status, 0) == child && WIFSIGNALED(status),
 	    "he is killed in mid-change");
