@@ -8,6 +8,7 @@ pony_host() {
 	file=$(host_run "$1" blackpony-keygen --help | sed -n 's/^Without -f the file is \(.*\)\.$/\1/p')
 	host_run "$1" mkdir -p "${file%/*}"
 	host_run "$1" blackpony-keygen -q -g blackpony || world_die "$1: no host key"
+	host_run "$1" install -d -o blackpony -g blackpony -m 700 /var/lib/blackpony
 	host_sendmail "$1" "${2:-$world_src/doc/sendmail.mc.example}" "${@:3}"
 }
 
