@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sodium.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -171,6 +172,7 @@ hear_monitor(struct turn *t)
 	}
 	take_fd(t, &a, fd);
 	session_answer(t->s, &a);
+	sodium_memzero(&a, sizeof(a)); /* the Diffie-Hellman was in it */
 }
 
 static void
@@ -197,11 +199,11 @@ watch_clock(struct turn *t)
 	if (t->deadline == 0 || progress != t->progress || phase != t->phase) {
 		t->progress = progress;
 		t->deadline = clock_ms() + (int64_t)seconds * 1000;
+		(void)alarm(seconds + ALARM_GRACE);
 	}
 	if (phase != t->phase) {
 		t->phase = phase;
 		setproctitle("%s", phase);
-		(void)alarm(seconds + ALARM_GRACE);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include "lib/request.h"
 
 #include <arpa/inet.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,13 +146,16 @@ static bool
 answer_dh(struct monitor *m, const struct session_request *q)
 {
 	struct session_answer a = {.kind = SESSION_ASK_DH};
+	bool sent;
 
 	/* One a connection (PROTOCOL.md, "Static keys"): an engine that was taken over is no
 	 * oracle. */
 	if (!m->dh_granted && m->hop.host[0] != '\0')
 		a.granted = key_dh(m->key, q->key, a.dh);
 	m->dh_granted = true;
-	return request_answer(m->engine, &a, -1);
+	sent = request_answer(m->engine, &a, -1);
+	sodium_memzero(&a, sizeof(a));
+	return sent;
 }
 
 static bool

@@ -9,6 +9,7 @@
 #include "receiver/backend.h"
 #include "receiver/pair.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -57,6 +58,7 @@ static bool
 answer_dh(struct monitor *m, const struct session_request *q)
 {
 	struct session_answer a = {.kind = SESSION_ASK_DH};
+	bool sent;
 
 	/* One a connection (PROTOCOL.md, "Static keys"): an engine that was taken over is no
 	 * oracle. */
@@ -65,7 +67,9 @@ answer_dh(struct monitor *m, const struct session_request *q)
 	m->dh_granted = true;
 	if (!a.granted)
 		(void)snprintf(a.text, sizeof(a.text), "%s", err_reply(ERR_CRYPTO));
-	return request_answer(m->engine, &a, -1);
+	sent = request_answer(m->engine, &a, -1);
+	sodium_memzero(&a, sizeof(a));
+	return sent;
 }
 
 /* What sendmail is to be told of the session. False when no such suite was on offer. */

@@ -58,6 +58,7 @@ dots.$p	blackpony:a..b
 bracket.$p	blackpony:[10.77.0.100
 literal.$p	blackpony:[10.77.0.53]
 literal6.$p	blackpony:[IPv6:fd77::53]
+taker.$p	blackpony:[10.77.0.100]
 filed.$p	blackpony:[gateway.inside]
 lamemx.$p	blackpony:lame.test
 END
@@ -66,7 +67,7 @@ host_run a sh -c 'cd /etc/mail && makemap hash mailertable <mailertable'
 world_ip a <<<'neigh add 10.77.0.98 lladdr 02:00:00:00:00:98 dev eth0 nud permanent'
 
 for name in gone null noaddress ourname ourclass ouraddress cut lame halflame lamemx both alldown allbusy \
-	allquiet alldie to-greets5 two dots bracket literal literal6 filed good xgood; do
+	allquiet alldie to-greets5 two dots bracket literal literal6 taker filed good xgood; do
 	post $name
 done
 for first in $firsts; do
@@ -109,6 +110,7 @@ taken xgood 1 xpony
 
 sent two 'good\.p\.test'
 taken two 1
+sent taker '\(\[10\.77\.0\.100\]: ' # named once
 sent filed '\(gateway\.inside \[10\.77\.0\.100\]: '
 bounced dots 5.1.2 '^501 5\.1\.2 bad destination "a\.\.b": it is no host name'
 bounced bracket 5.1.2 '^501 5\.1\.2 bad destination "\[10\.77\.0\.100": the bracket is not closed'

@@ -7,7 +7,6 @@ source=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 . "$source/t/lib/world.sh"
 . "$source/t/lib/mail.sh"
 
-programs=/usr/libexec/blackpony
 alone=2525 # port of sendmail -bs, started by inetd, without blackpony
 kinds="small empty eight long dots from"
 

@@ -73,7 +73,6 @@ sink() {
 		"$(mail_body "$WORLD/mail/dots")" "smtp-sink, $name: as it is"
 }
 
-python=${PYTHON3:-python3}
 world_start
 host_start a 10.77.0.1 fd77::1 sendmail inetd tools
 host_start p 10.77.0.5 fd77::5 postfix tools

@@ -77,7 +77,7 @@ struct scenario {
 #define ALL_REFUSED(with) NOTED with with with
 
 /* The replies without the continuation lines and their last one. */
-static void
+static inline void
 outcome_replies(struct octets *out, const struct octets *in, bool greeting_is_random)
 {
 	bool ehlo = false;
@@ -99,7 +99,7 @@ struct filter {
 };
 
 /* As some firewalls hide an extension that they do not know. */
-static void
+static inline void
 x_out(struct world *w, int dir, const uint8_t *p, size_t n)
 {
 	struct filter *f = w->hook;
@@ -121,7 +121,7 @@ x_out(struct world *w, int dir, const uint8_t *p, size_t n)
 	}
 }
 
-static void
+static inline void
 scenario_set(struct world *w, const struct scenario *sc, struct filter *f)
 {
 	world_init(w);
@@ -148,7 +148,7 @@ scenario_set(struct world *w, const struct scenario *sc, struct filter *f)
 }
 
 /* What can be compared of a run. */
-static char *
+static inline char *
 outcome(const struct scenario *sc, struct world *w)
 {
 	struct session_report *r = sc->how & NO_CLIENT ? &w->server_report : &w->client_report;
@@ -164,7 +164,7 @@ outcome(const struct scenario *sc, struct world *w)
 }
 
 /* Nothing of the mail in what went over the wire. */
-static bool
+static inline bool
 is_veiled(const struct world *w)
 {
 	static const char *const words[] = {"Subject", "hello", "MAIL", "RCPT", "@mx", "2.1.5"};
@@ -176,7 +176,7 @@ is_veiled(const struct world *w)
 	return true;
 }
 
-static char *
+static inline char *
 scenario_once(
     const struct scenario *sc, enum split split, uint32_t seed, size_t window, bool *veiled)
 {
@@ -196,7 +196,7 @@ scenario_once(
 	return got;
 }
 
-static void
+static inline void
 show(const char *got, const char *want)
 {
 	printf("# got:\n");
@@ -208,7 +208,7 @@ show(const char *got, const char *want)
 		printf("#   %.*s\n", (int)strcspn(p, "\r\n"), p);
 }
 
-static void
+static inline void
 scenario_run(const struct scenario *sc)
 {
 	static const size_t windows[] = {1, 3, 100, 700, 5000};

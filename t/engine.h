@@ -23,7 +23,7 @@ static const char host_ehlo[] = "250-back.test Hello\r\n250-ENHANCEDSTATUSCODES\
 				"250-DSN\r\n250-AUTH PLAIN\r\n250-STARTTLS\r\n"
 				"250-CHUNKING\r\n250 HELP\r\n";
 
-static void
+static inline void
 world_init(struct world *w)
 {
 	memset(w, 0, sizeof *w);
@@ -37,7 +37,7 @@ world_init(struct world *w)
 	w->secret[1][5] = 2;
 }
 
-static void
+static inline void
 wire_put(struct world *w, int dir, const uint8_t *p, size_t n)
 {
 	put(&w->wire[dir], p, n);
@@ -46,7 +46,7 @@ wire_put(struct world *w, int dir, const uint8_t *p, size_t n)
 		w->wire[!dir].ended = true;
 }
 
-static void
+static inline void
 world_send(struct world *w, int dir, const uint8_t *p, size_t n)
 {
 	if (w->tap != NULL && (w->connections == 1 || w->tap_always))
@@ -55,7 +55,7 @@ world_send(struct world *w, int dir, const uint8_t *p, size_t n)
 		wire_put(w, dir, p, n);
 }
 
-static void
+static inline void
 new_session(struct world *w, struct end *e, enum session_role role)
 {
 	bool server = role == SESSION_SERVER;
@@ -76,7 +76,7 @@ new_session(struct world *w, struct end *e, enum session_role role)
 	e->far_out = &w->wire[server ? S2C : C2S];
 }
 
-static void
+static inline void
 new_host(struct world *w)
 {
 	w->now = w->answerer;
@@ -85,7 +85,7 @@ new_host(struct world *w)
 }
 
 /* What the session has to say goes out as far as the window allows. */
-static bool
+static inline bool
 flow_out(struct world *w, struct end *e, enum session_side side)
 {
 	struct octets *o = side == SESSION_FAR ? e->far_out : e->near_out;
@@ -104,7 +104,7 @@ flow_out(struct world *w, struct end *e, enum session_side side)
 	return n > 0;
 }
 
-static bool
+static inline bool
 flow_in(struct world *w, struct end *e, enum session_side side)
 {
 	struct octets *o = side == SESSION_FAR ? e->far_in : e->near_in;
@@ -130,17 +130,19 @@ flow_in(struct world *w, struct end *e, enum session_side side)
 	return true;
 }
 
-static void run_end(struct world *w, struct end *e);
+static inline bool turn(struct world *w, struct end *e);
 
 /* The client leaves its connection: the server side comes to its end on its own. */
-static void
+static inline void
 hang_up(struct world *w)
 {
 	w->wire[C2S].ended = w->wire[S2C].ended = true;
 	if (w->server.s != NULL) {
-		for (int i = 0; i < 100000 && !w->server.over; i++) {
-			run_end(w, &w->server);
-			answer(w, &w->back_in, &w->back_out);
+		bool busy = true;
+
+		while (busy) {
+			busy = turn(w, &w->server);
+			busy |= answer(w, &w->back_in, &w->back_out);
 		}
 		w->server_report = *session_report(w->server.s);
 		session_free(w->server.s);
@@ -148,7 +150,7 @@ hang_up(struct world *w)
 	memset(&w->server, 0, sizeof w->server);
 }
 
-static void
+static inline void
 connect_hop(struct world *w, struct session_answer *a)
 {
 	size_t limits[2] = {w->wire[0].limit, w->wire[1].limit};
@@ -170,7 +172,7 @@ connect_hop(struct world *w, struct session_answer *a)
 		new_session(w, &w->server, SESSION_SERVER);
 }
 
-static void
+static inline void
 answer_hop(struct world *w, const struct session_request *q, struct session_answer *a)
 {
 	static const char *const reasons[] = {"FIRST", "REFUSED", "UPGRADE"};
@@ -187,7 +189,7 @@ answer_hop(struct world *w, const struct session_request *q, struct session_answ
 }
 
 /* The old back end gets what is queued for it, however narrow the pipe. */
-static void
+static inline void
 put_rest(struct world *w)
 {
 	size_t n;
@@ -197,7 +199,7 @@ put_rest(struct world *w)
 	session_written(w->server.s, SESSION_NEAR, n);
 }
 
-static void
+static inline void
 answer_backend(struct world *w, const struct session_request *q, struct session_answer *a)
 {
 	note(&w->told, "BACKEND %s%s\n", q->upgraded ? "after upgrade " : "", q->suite);
@@ -212,7 +214,7 @@ answer_backend(struct world *w, const struct session_request *q, struct session_
 	a->granted = true;
 }
 
-static void
+static inline void
 ask_monitor(struct world *w, struct end *e, const struct session_request *q)
 {
 	bool client = e == &w->client;
@@ -244,7 +246,7 @@ ask_monitor(struct world *w, struct end *e, const struct session_request *q)
 }
 
 /* As relay_run(): until nothing more goes out, then the requests, then the ends. */
-static void
+static inline void
 run_end(struct world *w, struct end *e)
 {
 	const struct session_request *q;
@@ -271,7 +273,7 @@ run_end(struct world *w, struct end *e)
 	}
 }
 
-static bool
+static inline bool
 can_write(struct world *w, struct end *e)
 {
 	size_t far, near;
@@ -283,7 +285,7 @@ can_write(struct world *w, struct end *e)
 }
 
 /* What poll() would report, then the turn. False: nothing was to be done. */
-static bool
+static inline bool
 turn(struct world *w, struct end *e)
 {
 	bool event;
@@ -304,7 +306,7 @@ turn(struct world *w, struct end *e)
 	return event;
 }
 
-static bool
+static inline bool
 all_turns(struct world *w)
 {
 	bool busy = turn(w, &w->client);
@@ -321,14 +323,14 @@ all_turns(struct world *w)
 	return busy;
 }
 
-static bool
+static inline bool
 is_running(const struct end *e)
 {
 	return e->s != NULL && !e->over;
 }
 
 /* Nothing moves any more: the deadlines pass. */
-static void
+static inline void
 time_out(struct world *w)
 {
 	struct end *ends[] = {&w->client, &w->server};
@@ -344,12 +346,12 @@ time_out(struct world *w)
 	}
 }
 
-static void
+static inline void
 world_run(struct world *w)
 {
 	size_t turns = 0;
 
-	random_count = 0;
+	random_count = w->randomness;
 	w->dice = w->seed * 2654435761u + 1;
 	if (!w->no_client)
 		new_session(w, &w->client, SESSION_CLIENT);
@@ -369,7 +371,7 @@ world_run(struct world *w)
 	    w->server.s == NULL ? "-" : session_phase(w->server.s));
 }
 
-static void
+static inline void
 world_free(struct world *w)
 {
 	struct octets *all[] = {&w->mta_out, &w->mta_in, &w->wire[0], &w->wire[1], &w->tape[0],

@@ -49,12 +49,16 @@ mail_files() {
 
 # mail_boxes HOST NAME...: mail for these goes each to a file of its own on the host.
 mail_boxes() {
-	local host=$1
+	local host=$1 name aliases
 	shift
+	aliases=$(
+		for name; do
+			echo "$name: /var/mail/box/$name"
+		done
+		cat "$(host_root "$host")/etc/mail/aliases"
+	)
 	host_run "$host" install -d -m 1777 /var/mail/box
-	printf '%s: /var/mail/box/%s\n' $(printf '%s %s ' $(printf '%s\n' "$@" | sed p)) |
-		cat - "$(host_root "$host")/etc/mail/aliases" | host_put "$host" /tmp/aliases
-	host_put "$host" /etc/mail/aliases <"$(host_root "$host")/tmp/aliases"
+	host_put "$host" /etc/mail/aliases <<<"$aliases"
 	host_run "$host" sendmail-mta -Am -bi >/dev/null
 }
 

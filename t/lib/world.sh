@@ -272,7 +272,9 @@ declare -A host_job
 
 # host_kill NAME LABEL [SIGNAL]: ends what host_spawn started, and waits for it.
 host_kill() {
-	host_run "$1" kill "-${3:-TERM}" "$(cat "$(host_root "$1")/run/$2.spawned")"
+	# The shell's own: kill(1) is in a package that a small machine lacks.
+	# shellcheck disable=SC2016 # expanded on the host
+	host_run "$1" sh -c 'kill -"$0" "$1"' "${3:-TERM}" "$(cat "$(host_root "$1")/run/$2.spawned")"
 	{ wait "${host_job[$1/$2]}"; } 2>/dev/null
 	unset "host_job[$1/$2]"
 	rm -f "$(host_root "$1")/run/$2.spawned"
