@@ -82,7 +82,7 @@ static const struct scenario scenarios[] = {
 		 "QUIT\r\n",
 	.told = UPGRADED,
 	.messages = 1,
-	.suite = "x25519-chachapoly"},
+	.suite = "mlkem768x25519-chachapoly"},
     {.name = "the EHLO reply offers another key than the greeting",
 	.how = NO_SERVER,
 	.script = mail,
