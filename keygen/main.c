@@ -2,6 +2,7 @@
  * blackpony-keygen - makes the host key and shows its public half (doc/blackpony-keygen.1).
  * Started by an administrator; its options are ssh-keygen's where they fit.
  */
+#include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -15,6 +16,7 @@
 
 #include <sodium.h>
 
+#include "lib/dns.h"
 #include "lib/key.h"
 #include "lib/sandbox.h"
 #include "libxpony/base64.h"
@@ -22,13 +24,14 @@
 #define PUBLIC_TYPE "xpony-x25519 "
 #define PUBLIC_LINE_MAX (sizeof(PUBLIC_TYPE) + KEY_TEXT_MAX + KEY_COMMENT_MAX)
 
-enum action { MAKE, FINGERPRINT, PUBLIC };
+enum action { MAKE, FINGERPRINT, PUBLIC, RECORD };
 
 struct options {
 	enum action action;
 	const char *file;
 	const char *comment; /* NULL: the host's name */
 	const char *group;   /* NULL: for the owner alone */
+	const char *host;    /* RECORD: the name of the MX host */
 	bool quiet;
 };
 
@@ -42,11 +45,14 @@ struct public
 static void
 print_usage(FILE *out)
 {
-	fprintf(out, "usage: blackpony-keygen [-q] [-C comment] [-g group] [-f file]\n"
-		     "       blackpony-keygen -l [-f file]\n"
-		     "       blackpony-keygen -y [-f file]\n"
-		     "Makes a host key, or shows its fingerprint (-l) or public key (-y).\n"
-		     "Without -f the file is " BLACKPONY_HOSTKEY ".\n");
+	fprintf(out,
+	    "usage: blackpony-keygen [-q] [-C comment] [-g group] [-f file]\n"
+	    "       blackpony-keygen -l [-f file]\n"
+	    "       blackpony-keygen -y [-f file]\n"
+	    "       blackpony-keygen -r host [-f file]\n"
+	    "Makes a host key, or shows its fingerprint (-l), public key (-y), or DNS\n"
+	    "record for the mail host of that name (-r).\n"
+	    "Without -f the file is " BLACKPONY_HOSTKEY ".\n");
 }
 
 static _Noreturn void
@@ -113,6 +119,34 @@ print_public(const struct public *p)
 
 	base64_encode(text, p->octets, sizeof(p->octets));
 	printf(PUBLIC_TYPE "%s%s%s\n", text, p->comment[0] != '\0' ? " " : "", p->comment);
+}
+
+/* For the zone file (PROTOCOL.md, "Keys in DNS"). */
+static void
+print_record(const struct public *p, const char *host)
+{
+	char fingerprint[KEY_FINGERPRINT_MAX];
+
+	key_fingerprint(p->octets, fingerprint);
+	printf("_xpony.%s. IN TXT \"v=XPONY1; k=%s\"\n", host, fingerprint);
+}
+
+/* The name of an MX host, to stand behind "_xpony.", without the dot at its end. */
+static char *
+host_name(char *name)
+{
+	char owner[DNS_NAME + sizeof("_xpony.")];
+	struct in_addr in4;
+	const size_t n = strlen(name);
+
+	if (n > 0 && name[n - 1] == '.')
+		name[n - 1] = '\0';
+	snprintf(owner, sizeof(owner), "_xpony.%s", name);
+	if (n >= DNS_NAME || !dns_name_is_valid(name) || !dns_name_is_valid(owner) ||
+	    inet_pton(AF_INET, name, &in4) == 1)
+		errx(EX_USAGE,
+		    "-r: a host's full name in ASCII is wanted, as its MX record has it");
+	return name;
 }
 
 static void
@@ -209,8 +243,10 @@ show(const struct options *o)
 	}
 	if (o->action == FINGERPRINT)
 		print_fingerprint(&public);
-	else
+	else if (o->action == PUBLIC)
 		print_public(&public);
+	else
+		print_record(&public, o->host);
 	return finish();
 }
 
@@ -232,7 +268,7 @@ parse_options(struct options *o, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "C:f:g:lqy", words, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "C:f:g:lqr:y", words, NULL)) != -1) {
 		switch (c) {
 		case 'C':
 			o->comment = optarg;
@@ -248,6 +284,10 @@ parse_options(struct options *o, int argc, char **argv)
 			break;
 		case 'q':
 			o->quiet = true;
+			break;
+		case 'r':
+			choose(o, RECORD);
+			o->host = host_name(optarg);
 			break;
 		case 'y':
 			choose(o, PUBLIC);

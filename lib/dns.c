@@ -15,6 +15,10 @@
 #define NAME_MAX_TEXT 253
 #define QUERY_MIN_MS 1000 /* libresolv counts in seconds */
 
+#ifndef RES_TRUSTAD /* glibc before 2.31 hands AD on from anybody: dns->trusted decides */
+#	define RES_TRUSTAD 0
+#endif
+
 bool
 dns_name_is_valid(const char *name)
 {
@@ -36,13 +40,39 @@ dns_name_is_valid(const char *name)
 	return i > 0 && i - (name[i - 1] == '.') <= NAME_MAX_TEXT;
 }
 
+/* IPv6 servers are in a list beside, which leaves holes in the first one. */
+static bool
+is_loopback(const struct __res_state *state, int i)
+{
+	const struct sockaddr_in *in4 = &state->nsaddr_list[i];
+	const struct sockaddr_in6 *in6 = state->_u._ext.nsaddrs[i];
+
+	if (in6 != NULL && in6->sin6_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+	return in4->sin_family == AF_INET &&
+	       ntohl(in4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+/* One server elsewhere is enough to spoil it: any of them may be the one that answers. */
+static bool
+all_on_loopback(const struct __res_state *state)
+{
+	for (int i = 0; i < state->nscount; i++)
+		if (!is_loopback(state, i))
+			return false;
+	return true;
+}
+
 bool
 dns_open(struct dns *dns)
 {
 	memset(&dns->state, 0, sizeof dns->state);
 	if (res_ninit(&dns->state) != 0)
 		return false;
-	/* AD is believed where resolv.conf says "trust-ad"; libresolv clears it elsewhere. */
+	dns->trusted = (dns->state.options & RES_TRUSTAD) != 0 || all_on_loopback(&dns->state);
+	/* With RES_TRUSTAD libresolv asks for the AD bit; without, it clears it. */
+	if (dns->trusted)
+		dns->state.options |= RES_TRUSTAD;
 	dns->state.options |= RES_USE_EDNS0;
 	return true;
 }
@@ -71,7 +101,7 @@ limit_time(struct dns *dns, int64_t deadline, int retrans_most)
 	return true;
 }
 
-/* Appends an A, AAAA or MX record to the answer; a malformed one is passed over. */
+/* Appends an A, AAAA, MX or TXT record to the answer; a malformed one is passed over. */
 static void
 take_record(struct dns_answer *answer, const ns_msg *message, const ns_rr *rr)
 {
@@ -97,6 +127,9 @@ take_record(struct dns_answer *answer, const ns_msg *message, const ns_rr *rr)
 			return;
 		if (strcmp(record->name, ".") == 0)
 			record->name[0] = '\0';
+	} else if (ns_rr_type(*rr) == ns_t_txt) {
+		record->text = ns_rr_rdata(*rr);
+		record->text_octets = ns_rr_rdlen(*rr);
 	} else {
 		return;
 	}
@@ -200,7 +233,7 @@ dns_ask(struct dns *dns, const char *name, ns_type type, int64_t deadline,
 	int chain = 0;
 
 	answer->count = 0;
-	answer->authentic = true;
+	answer->authentic = dns->trusted;
 	strlcpy(at, name, sizeof at);
 	if (at[0] != '\0' && at[strlen(at) - 1] == '.')
 		at[strlen(at) - 1] = '\0';

@@ -1,9 +1,15 @@
 /*
  * dns - one question to the name servers of resolv.conf, and what the answer really says. Used
- * by mxlist.c, in the child of resolve.c, and for the look of a name by destination.c.
+ * by mxlist.c and dnskeys.c, in the child of resolve.c, and for the look of a name by
+ * destination.c and policy.c.
  *
  * Nothing in an answer is believed that the question did not ask for: records count only when
  * they belong to the name asked, or to the end of the chain of CNAMEs that starts there.
+ *
+ * Who may say that an answer is authentic: the AD bit is a word of the name server, and of
+ * whoever sits on the way to it. It is believed when all name servers of resolv.conf are on
+ * loopback (127.0.0.0/8, ::1; also when it names none, which means 127.0.0.1), or when the
+ * administrator has put "options trust-ad" there. PROTOCOL.md, "Keys in DNS".
  */
 #ifndef BLACKPONY_DNS_H
 #define BLACKPONY_DNS_H
@@ -31,17 +37,20 @@ struct dns_record {
 	uint16_t preference;             /* MX */
 	char name[DNS_NAME];             /* MX: "" for the root; may be no valid host name */
 	struct sockaddr_storage address; /* A, AAAA; port 0 */
+	const uint8_t *text;             /* TXT: its strings, each behind an octet of length */
+	size_t text_octets;              /* in struct dns: good until the next question */
 };
 
 struct dns_answer {
 	enum dns_status status;
-	bool authentic; /* the AD bit was set in all that led here, and resolv.conf trusts it */
+	bool authentic; /* the AD bit was set in all that led here, by servers that we trust */
 	size_t count;
 	struct dns_record record[DNS_RECORDS];
 };
 
 struct dns {
 	struct __res_state state;
+	bool trusted; /* the AD bit counts */
 	uint8_t packet[65536];
 };
 
@@ -51,8 +60,8 @@ bool dns_name_is_valid(const char *name);
 
 /* Reads resolv.conf. False, with errno, when memory is out. */
 bool dns_open(struct dns *dns);
-/* Asks for records of type (ns_t_mx, ns_t_a, ns_t_aaaa) of a valid, absolute name. deadline:
- * milliseconds of CLOCK_MONOTONIC, kept to about a second. */
+/* Asks for records of type (ns_t_mx, ns_t_a, ns_t_aaaa, ns_t_txt) of a valid, absolute name.
+ * deadline: milliseconds of CLOCK_MONOTONIC, kept to about a second. */
 void dns_ask(struct dns *dns, const char *name, ns_type type, int64_t deadline,
     struct dns_answer *answer);
 void dns_close(struct dns *dns);

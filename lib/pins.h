@@ -6,6 +6,11 @@
  * It is a help, never a must: what cannot be opened, read or written is logged by the caller (why) and the
  * delivery goes on without. Every call is one short transaction. Times are seconds since 1970, given by the
  * caller.
+ *
+ * One store is open in a process at a time, and it is opened after the process's last fork: a child would
+ * have the map of the locks. A store that turns out to be broken while it is read may end the process by a
+ * signal, once: the store is marked then, and the next pins_open() says so (store.h). So nothing is asked of
+ * it between the mail and the reply that it was taken.
  */
 #ifndef BLACKPONY_PINS_H
 #define BLACKPONY_PINS_H
@@ -46,18 +51,22 @@ void pins_close(struct pins *p); /* NULL-safe, as all calls here: without a stor
 bool pins_get(struct pins *p, const char *domain, const char *mx, struct pins_host *host);
 
 /* Reads, lets change() alter the record (zeroed when new), and writes it back, in one transaction, so that
- * two mailers cannot lose each other's sighting. change() returns false to leave all as it was. False: not
- * written; why. */
+ * two mailers cannot lose each other's sighting. change() returns false to leave all as it was, which is no
+ * failure; it must not call pins_*, and may be called again on a fresh copy. False: not written; why. */
 bool pins_update(struct pins *p, const char *domain, const char *mx,
     bool (*change)(struct pins_host *host, void *context), void *context, char why[PINS_REASON_MAX]);
-bool pins_remove(struct pins *p, const char *domain, const char *mx); /* mx NULL: all of that domain */
-/* Walks all records in key order until each() returns false. */
+/* mx NULL: all of that domain. False: nothing was removed. */
+bool pins_remove(struct pins *p, const char *domain, const char *mx);
+/* Walks all records in the order of their names until each() returns false. each() may take its time, and may
+ * change the store. */
 void pins_each(struct pins *p,
     bool (*each)(const char *domain, const char *mx, const struct pins_host *host, void *context), void *context);
 
 /* Addresses that failed to connect or greet. address: "192.0.2.1" or "2001:db8::1". */
 #define PINS_DEAD_SECONDS 1800
-#define PINS_PROBE_SECONDS 300 /* how long one mailer may be the prober before another takes over */
+/* How long one mailer may be the prober before another takes over. A failure counts as a probe, so that a long
+ * queue does not try them one after another. */
+#define PINS_PROBE_SECONDS 300
 enum pins_verdict { PINS_TRY, PINS_PROBE, PINS_DEAD };
 /* PINS_TRY: nothing known. PINS_DEAD: failed within PINS_DEAD_SECONDS. PINS_PROBE: the same, but the caller is
  * the one that tries all the same (it has been marked as such). `probe`: the caller would. */

@@ -125,7 +125,8 @@ request_receive(int fd, struct session_request *r)
 	if (result != REQUEST_OK)
 		return result;
 	if (r->kind < SESSION_ASK_DH || r->kind > SESSION_TELL_DONE ||
-	    r->reason > SESSION_HOP_UPGRADE || r->report.fault >= ERR_COUNT)
+	    r->reason > SESSION_HOP_UPGRADE || r->fault >= ERR_COUNT ||
+	    r->report.fault >= ERR_COUNT || r->commitment.keys > COMMITMENT_KEYS)
 		return REQUEST_BAD;
 	if (!is_terminated(r->suite, sizeof(r->suite)) ||
 	    !is_terminated(r->name, sizeof(r->name)) ||

@@ -1,6 +1,6 @@
 /*
  * resolve - the child that reads what name servers say, and the parent's distrust of it. See
- * resolve.h. What the child finds out is in mxlist.c and dns.c.
+ * resolve.h. What the child finds out is in mxlist.c, dnskeys.c and dns.c.
  */
 #include "resolve.h"
 
@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "clock.h"
+#include "dnskeys.h"
 #include "mxlist.h"
 #include "sandbox.h"
 
@@ -21,9 +22,15 @@ _Static_assert(RESOLVE_NAME == DNS_NAME, "names fit");
 
 #define MARGIN_MS 1500 /* the child ends this long before the parent's patience does */
 
+enum question {
+	QUESTION_MX,        /* answer: struct resolve_result */
+	QUESTION_ADDRESSES, /* the same */
+	QUESTION_KEYS,      /* answer: struct resolve_keys */
+};
+
 struct resolve_request {
+	enum question question;
 	char name[RESOLVE_NAME];
-	bool mx;
 	int64_t deadline;
 };
 
@@ -34,20 +41,33 @@ struct resolver {
 	int family;
 };
 
+static bool
+send_whole(int fd, const void *message, size_t n)
+{
+	return send(fd, message, n, MSG_NOSIGNAL) == (ssize_t)n;
+}
+
 /* The child. It trusts the requests, which its parent made. */
 static void
 serve(int fd, const struct resolve_options *options)
 {
 	static struct mxlist list;
 	static struct resolve_result result;
+	struct resolve_keys keys;
 	struct resolve_request request;
+	bool sent = true;
 
 	if (!mxlist_open(&list, options))
 		return;
-	while (recv(fd, &request, sizeof request, 0) == (ssize_t)sizeof request) {
-		mxlist_find(&list, request.name, request.mx, request.deadline, &result);
-		if (send(fd, &result, sizeof result, MSG_NOSIGNAL) != (ssize_t)sizeof result)
-			return;
+	while (sent && recv(fd, &request, sizeof request, 0) == (ssize_t)sizeof request) {
+		if (request.question == QUESTION_KEYS) {
+			dnskeys_find(&list.dns, request.name, request.deadline, &keys);
+			sent = send_whole(fd, &keys, sizeof keys);
+		} else {
+			mxlist_find(&list, request.name, request.question == QUESTION_MX,
+			    request.deadline, &result);
+			sent = send_whole(fd, &result, sizeof result);
+		}
 	}
 }
 
@@ -184,30 +204,73 @@ wait_child(const struct resolver *resolver, int64_t deadline, int watch_fd)
 	return (p[0].revents & POLLIN) != 0;
 }
 
+static bool
+keys_are_sane(const struct resolve_keys *r)
+{
+	const bool found =
+	    r->outcome == RESOLVE_KEYS_AUTHENTIC || r->outcome == RESOLVE_KEYS_UNAUTHENTIC;
+
+	return (unsigned)r->outcome < RESOLVE_KEYS_OUTCOMES && r->count <= RESOLVE_KEYS &&
+	       (r->count > 0) == found;
+}
+
+/* Asks the child for a message of n octets. 1: it is there. 0: not. -1: watch_fd hung up. */
+static int
+exchange(struct resolver *resolver, enum question question, const char *name, int64_t deadline,
+    int watch_fd, void *message, size_t n)
+{
+	struct resolve_request request = {
+	    .question = question, .deadline = deadline - MARGIN_MS};
+	int ready = 0;
+
+	strlcpy(request.name, name, sizeof request.name);
+	if (resolver->fd >= 0 && send(resolver->fd, &request, sizeof request,
+				     MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof request)
+		ready = wait_child(resolver, deadline, watch_fd);
+	if (ready != 1)
+		return ready;
+	return recv(resolver->fd, message, n, MSG_DONTWAIT | MSG_TRUNC) == (ssize_t)n;
+}
+
 bool
 resolve_ask(struct resolver *resolver, const char *name, bool mx, int64_t deadline,
     int watch_fd, struct resolve_result *r)
 {
-	struct resolve_request request = {.mx = mx, .deadline = deadline - MARGIN_MS};
-	int ready = 0;
+	int ready;
 
-	if (strlcpy(request.name, name, sizeof request.name) >= sizeof request.name ||
-	    !dns_name_is_valid(name)) {
+	if (strlen(name) >= RESOLVE_NAME || !dns_name_is_valid(name)) {
 		memset(r, 0, sizeof *r);
 		r->outcome = RESOLVE_BAD_NAME;
 		return true;
 	}
-	if (resolver->fd >= 0 && send(resolver->fd, &request, sizeof request,
-				     MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)sizeof request)
-		ready = wait_child(resolver, deadline, watch_fd);
-	if (ready == 1 &&
-	    recv(resolver->fd, r, sizeof *r, MSG_DONTWAIT | MSG_TRUNC) == (ssize_t)sizeof *r &&
-	    result_is_sane(r, resolver->family))
+	ready = exchange(resolver, mx ? QUESTION_MX : QUESTION_ADDRESSES, name, deadline,
+	    watch_fd, r, sizeof *r);
+	if (ready == 1 && result_is_sane(r, resolver->family))
 		return true;
 	/* Its next message might answer this question instead of the next: there is no next. */
 	end_child(resolver);
 	memset(r, 0, sizeof *r);
 	r->outcome = RESOLVE_TEMPORARY;
 	strlcpy(r->culprit, name, sizeof r->culprit);
+	return ready >= 0;
+}
+
+bool
+resolve_keys(struct resolver *resolver, const char *host, int64_t deadline, int watch_fd,
+    struct resolve_keys *r)
+{
+	int ready;
+
+	if (strlen(host) >= RESOLVE_NAME || !dns_name_is_valid(host)) {
+		memset(r, 0, sizeof *r);
+		r->outcome = RESOLVE_KEYS_NONE;
+		return true;
+	}
+	ready = exchange(resolver, QUESTION_KEYS, host, deadline, watch_fd, r, sizeof *r);
+	if (ready == 1 && keys_are_sane(r))
+		return true;
+	end_child(resolver); /* as above */
+	memset(r, 0, sizeof *r);
+	r->outcome = RESOLVE_KEYS_TEMPORARY;
 	return ready >= 0;
 }

@@ -1,11 +1,12 @@
 /*
  * resolve - from a mail domain to the addresses of its mail hosts, in the order in which they
- * are to be tried (RFC 5321 section 5, RFC 7505 for null MX). Used by mailer/connect.c.
+ * are to be tried (RFC 5321 section 5, RFC 7505 for null MX), and to the keys that DNS has for
+ * one of them (PROTOCOL.md, "Keys in DNS"). Used by mailer/connect.c and the mailer's monitor.
  *
  * The answers of a name server are foreign bytes, so they are parsed in a child that is forked
  * before any key is read. It has no descriptor but its socket, cannot be dumped or traced,
- * gains no privileges, and hands back one struct resolve_result of fixed size, which the parent
- * checks as if the child had turned against it.
+ * gains no privileges, and hands back one struct of fixed size for each question, which the
+ * parent checks as if the child had turned against it.
  */
 #ifndef BLACKPONY_RESOLVE_H
 #define BLACKPONY_RESOLVE_H
@@ -38,7 +39,7 @@ struct resolve_address {
 	char host[RESOLVE_NAME]; /* MX host name, lower case, without a trailing dot */
 	uint16_t preference;
 	bool mx_authentic; /* the answer that named this host had the AD bit, from a name
-			      server that resolv.conf trusts with it ("options trust-ad") */
+			      server that is trusted with it (dns.h) */
 	struct sockaddr_storage address; /* AF_INET or AF_INET6; port 0 */
 };
 
@@ -56,6 +57,26 @@ struct resolve_options {
 			       for on another port it is another server that listens there */
 };
 
+#define RESOLVE_KEYS 8      /* keys taken from DNS for one host */
+#define RESOLVE_KEY_HASH 32 /* SHA-256 of a public key: its fingerprint */
+
+enum resolve_keys_outcome {
+	RESOLVE_KEYS_AUTHENTIC,   /* count >= 1, and DNSSEC vouches for them: they count */
+	RESOLVE_KEYS_UNAUTHENTIC, /* count >= 1, from anybody: good for a remark in the log */
+	RESOLVE_KEYS_DENIED,      /* none, and DNSSEC vouches for that */
+	RESOLVE_KEYS_NONE,        /* none, says somebody */
+	RESOLVE_KEYS_TEMPORARY,   /* no answer or no sane one; a bad signature looks like that:
+				     whoever demands keys defers */
+	RESOLVE_KEYS_OUTCOMES
+};
+
+struct resolve_keys {
+	enum resolve_keys_outcome outcome;
+	uint32_t count;
+	uint32_t ignored; /* XPONY1 records without a good key, and keys beyond the eighth */
+	uint8_t key[RESOLVE_KEYS][RESOLVE_KEY_HASH]; /* each once, in no order */
+};
+
 struct resolver;
 
 /* Forks the child. NULL with errno. Call it before any key is read. options->own is copied by
@@ -63,13 +84,19 @@ struct resolver;
 struct resolver *resolve_start(const struct resolve_options *options);
 
 /* Resolves name; mx: look for MX records (else its addresses only, as for "[host]", from
- * /etc/hosts first, which are never cut). A name with a dot in it is taken as absolute; a single label is tried with
- * resolv.conf's search list first, unless it ends in a dot. deadline: milliseconds of
- * CLOCK_MONOTONIC. watch_fd: a hang-up there ends the wait (-1: none). False when watch_fd hung
- * up. True otherwise, with r filled: when the child dies, lies or is late that is
- * RESOLVE_TEMPORARY, now and in all later calls. */
+ * /etc/hosts first, which are never cut). A name with a dot in it is taken as absolute; a
+ * single label is tried with resolv.conf's search list first, unless it ends in a dot.
+ * deadline: milliseconds of CLOCK_MONOTONIC. watch_fd: a hang-up there ends the wait (-1:
+ * none). False when watch_fd hung up. True otherwise, with r filled: when the child dies, lies
+ * or is late that is RESOLVE_TEMPORARY, now and in all later calls. */
 bool resolve_ask(struct resolver *resolver, const char *name, bool mx, int64_t deadline,
     int watch_fd, struct resolve_result *r);
+
+/* The keys of an MX host: TXT records of _xpony.host, which is taken as absolute. The rest is
+ * as for resolve_ask(). A host that is no domain name has none. Whether the name of the host
+ * itself is authentic, only resolve_ask() told. */
+bool resolve_keys(struct resolver *resolver, const char *host, int64_t deadline, int watch_fd,
+    struct resolve_keys *r);
 
 /* Kills the child and waits for its end. NULL is fine. */
 void resolve_stop(struct resolver *resolver);

@@ -65,6 +65,13 @@ client_next_hop(struct session *s, enum session_hop_reason reason, const char *s
 	engine_state(s, CLIENT_CONNECT);
 }
 
+void
+client_upgrade_failed(struct session *s, enum err fault, const char *said)
+{
+	client_next_hop(s, SESSION_HOP_UPGRADE, said);
+	s->request.fault = (uint8_t)fault;
+}
+
 static void
 tell_done(struct session *s)
 {
@@ -105,8 +112,8 @@ host_text(const struct session *s, char *text, size_t cap)
 
 /* Where the host says no, the MTA and its bounces learn which host: "550 5.1.1 host [addr]
  * said: text". After the final dot likewise, with the suite: it becomes sendmail's stat=Sent
- * (...). The host's 421 becomes 451: it is not we who close, and sendmail would take the reply to
- * its next command for the verdict. */
+ * (...). The host's 421 becomes 451: it is not we who close, and sendmail would take the reply
+ * to its next command for the verdict. */
 void
 client_attribute(
     struct session *s, struct buf *out, const struct smtp_reply *r, const uint8_t *p)
@@ -193,10 +200,14 @@ client_lost(struct session *s, const char *why)
 	case CLIENT_UPGRADE:
 	case CLIENT_DH:
 	case CLIENT_JUDGE:
-		client_next_hop(s, SESSION_HOP_UPGRADE, why);
+		client_upgrade_failed(s, ERR_REFUSED, why);
 		break;
 	case CLIENT_GREETING:
+		client_next_hop(s, SESSION_HOP_REFUSED, why);
+		s->request.fault = ERR_TIMEOUT; /* as good as dead: it never said a word */
+		break;
 	case CLIENT_HELLO:
+	case CLIENT_CLEAR:
 	case CLIENT_CAPS:
 		client_next_hop(s, SESSION_HOP_REFUSED, why);
 		break;
@@ -218,17 +229,32 @@ client_lost(struct session *s, const char *why)
 	}
 }
 
+/* What the monitor is asked for in this state, 0 when nothing. */
+static int
+asked(const struct session *s)
+{
+	switch ((enum client_state)s->state) {
+	case CLIENT_CONNECT:
+		return SESSION_ASK_HOP;
+	case CLIENT_DH:
+		return SESSION_ASK_DH;
+	case CLIENT_JUDGE:
+		return SESSION_ASK_PEER;
+	case CLIENT_CLEAR:
+		return SESSION_ASK_CLEAR;
+	default:
+		return 0;
+	}
+}
+
 void
 client_fail(struct session *s, enum err fault)
 {
-	bool monitor =
-	    s->state == CLIENT_CONNECT || s->state == CLIENT_DH || s->state == CLIENT_JUDGE;
-
 	if (s->state == CLIENT_VERDICT || s->state == CLIENT_DRAIN) {
 		client_leave(s, false); /* the MTA itself is silent */
 	} else if (s->state == CLIENT_LEAVING && fault == ERR_TIMEOUT) {
 		engine_state(s, CLIENT_GONE);
-	} else if (monitor && (fault == ERR_TIMEOUT || fault == ERR_RESOURCE)) {
+	} else if (asked(s) != 0 && (fault == ERR_TIMEOUT || fault == ERR_RESOURCE)) {
 		client_verdict(s, "451 4.3.0 No answer from our own monitor");
 	} else {
 		client_lost(s, err_text(fault));
@@ -254,6 +280,7 @@ client_step(struct session *s)
 	case CLIENT_CONNECT:
 	case CLIENT_DH:
 	case CLIENT_JUDGE:
+	case CLIENT_CLEAR:
 		return client_mail_hello(s);
 	case CLIENT_HELLO:
 		return client_mail_hello(s) ||
@@ -282,22 +309,6 @@ client_step(struct session *s)
 	return false;
 }
 
-/* What the monitor is asked for in this state, 0 when nothing. */
-static int
-asked(const struct session *s)
-{
-	switch ((enum client_state)s->state) {
-	case CLIENT_CONNECT:
-		return SESSION_ASK_HOP;
-	case CLIENT_DH:
-		return SESSION_ASK_DH;
-	case CLIENT_JUDGE:
-		return SESSION_ASK_PEER;
-	default:
-		return 0;
-	}
-}
-
 static void
 new_host(struct session *s, const struct session_answer *answer)
 {
@@ -307,6 +318,8 @@ new_host(struct session *s, const struct session_answer *answer)
 	set_text(s->client.host, sizeof(s->client.host), answer->host);
 	set_text(s->client.address, sizeof(s->client.address), answer->address);
 	s->client.offer = answer->offer;
+	s->client.suites = answer->suites;
+	s->client.enforce_tls = false;
 	engine_state(s, CLIENT_GREETING);
 }
 
@@ -325,7 +338,10 @@ client_answer(struct session *s, const struct session_answer *answer)
 	if (!answer->granted && s->state == CLIENT_DH) {
 		/* The host's key is a point of low order: a bad offer, as a broken message 3
 		 * is. */
-		client_next_hop(s, SESSION_HOP_UPGRADE, err_text(ERR_CRYPTO));
+		client_upgrade_failed(s, ERR_CRYPTO, err_text(ERR_CRYPTO));
+	} else if (!answer->granted && s->state != CLIENT_CONNECT) {
+		/* Not trusted, or not in clear: perhaps the next host is better. */
+		client_next_hop(s, SESSION_HOP_REFUSED, answer->text);
 	} else if (!answer->granted) {
 		client_verdict(
 		    s, answer->text[0] != '\0' ? answer->text : err_reply(ERR_RESOURCE));
@@ -333,6 +349,9 @@ client_answer(struct session *s, const struct session_answer *answer)
 		new_host(s, answer);
 	} else if (s->state == CLIENT_DH) {
 		client_hop_upgrade(s, answer->dh);
+	} else if (s->state == CLIENT_CLEAR) {
+		s->client.enforce_tls = answer->enforce_tls;
+		client_hop_clear(s);
 	} else {
 		struct record *record = s->far.record;
 
@@ -361,6 +380,7 @@ client_timeout(const struct session *s)
 	case CLIENT_DH:
 	case CLIENT_UPGRADE:
 	case CLIENT_JUDGE:
+	case CLIENT_CLEAR:
 		return SECONDS_UPGRADE;
 	case CLIENT_CAPS:
 		return SECONDS_REPLY;
@@ -381,8 +401,8 @@ const char *
 client_phase(const struct session *s)
 {
 	static const char *const phases[] = {"connecting", "greeting", "EHLO", "handshake",
-	    "handshake", "handshake", "EHLO reply", "dialogue", "body", "body", "TLS dialogue",
-	    "verdict", "leaving", "gone"};
+	    "handshake", "handshake", "policy", "EHLO reply", "dialogue", "body", "body",
+	    "TLS dialogue", "verdict", "leaving", "gone"};
 
 	return phases[s->state];
 }

@@ -12,6 +12,8 @@
 void client_verdict(struct session *s, const char *reply);
 /* Leaves this host and asks for the next one; said: what it said, or what went wrong. */
 void client_next_hop(struct session *s, enum session_hop_reason reason, const char *said);
+/* The same after a failed upgrade: ERR_CRYPTO, or ERR_REFUSED for a refused or dropped line. */
+void client_upgrade_failed(struct session *s, enum err fault, const char *said);
 /* The host is gone or broken; why is for the MTA. */
 void client_lost(struct session *s, const char *why);
 /* The MTA is done. quit: in order, with QUIT. */
@@ -30,6 +32,8 @@ void client_hop_upgrade(struct session *s, const uint8_t dh[NOISE_KEY]);
 void client_hop_records(struct session *s, struct record *record);
 /* Gives the MTA the host's EHLO reply; a refusal of it too. */
 void client_hop_keywords(struct session *s, const struct smtp_reply *r, const uint8_t *p);
+/* The monitor granted that this host is spoken to in clear. */
+void client_hop_clear(struct session *s);
 
 /* client_mail.c */
 bool client_mail_hello(struct session *s);

@@ -15,13 +15,31 @@ send_ehlo(struct session *s)
 	engine_state(s, CLIENT_CAPS);
 }
 
+/* The suite to be used: our most preferred one that the host offers and that the monitor lets
+ * us use with it. */
+static const struct suite *
+choose(const struct session *s, const struct advert *offer)
+{
+	struct suite_list list = {.count = 0};
+	size_t i;
+
+	for (i = 0; i < s->config->suites.count; i++) {
+		const struct suite *suite = s->config->suites.suite[i];
+
+		if (s->client.suites == SESSION_SUITES_ALL ||
+		    suite->psk3 == (s->client.suites == SESSION_SUITES_PQ))
+			list.suite[list.count++] = suite;
+	}
+	return suite_choose(&list, offer->suites, strlen(offer->suites));
+}
+
 static void
 begin_upgrade(struct session *s, const struct advert *offer, bool by_hint)
 {
 	const struct suite *suite;
 	struct session_request *r;
 
-	suite = suite_choose(&s->config->suites, offer->suites, strlen(offer->suites));
+	suite = choose(s, offer);
 	if (!engine_handshake_new(s)) {
 		client_verdict(s, "451 4.3.0 Out of memory");
 		return;
@@ -56,8 +74,7 @@ take_offer(struct session *s, const struct advert *offer, bool by_hint)
 		begin_rot(s, by_hint);
 		return true;
 	}
-	if (offer->rot > 0 ||
-	    suite_choose(&s->config->suites, offer->suites, strlen(offer->suites)) == NULL)
+	if (offer->rot > 0 || choose(s, offer) == NULL)
 		return false;
 	begin_upgrade(s, offer, by_hint);
 	return true;
@@ -72,10 +89,9 @@ client_hop_upgrade(struct session *s, const uint8_t dh[NOISE_KEY])
 	    HANDSHAKE_NAME_MAX, s->client.host);
 	(void)snprintf(s->hello.ehlo, sizeof(s->hello.ehlo), "EHLO %.*s",
 	    HANDSHAKE_EHLO_MAX - 5, s->client.hello);
-	fault =
-	    handshake_write_command(s->hs, s->config->s_public, dh, &s->hello, &s->far.out);
+	fault = handshake_write_command(s->hs, s->config->s_public, dh, &s->hello, &s->far.out);
 	if (fault != ERR_NONE)
-		client_next_hop(s, SESSION_HOP_UPGRADE, err_text(fault));
+		client_upgrade_failed(s, ERR_CRYPTO, err_text(fault));
 	else
 		engine_state(s, CLIENT_UPGRADE);
 }
@@ -98,7 +114,8 @@ upgrade_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 
 	if (r->code != 220) {
 		dialogue_text(said, sizeof(said), p, smtp_line_text(p, smtp_line(p, r->len)));
-		client_next_hop(s, SESSION_HOP_UPGRADE, said);
+		/* 454 is the host's word for a broken handshake; the rest is about the line. */
+		client_upgrade_failed(s, r->code == 454 ? ERR_CRYPTO : ERR_REFUSED, said);
 		return;
 	}
 	if (s->config->rot > 0) {
@@ -116,7 +133,7 @@ upgrade_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 	}
 	if (handshake_read_reply(s->hs, r, p, record) != ERR_NONE) {
 		sodium_free(record);
-		client_next_hop(s, SESSION_HOP_UPGRADE, err_text(ERR_CRYPTO));
+		client_upgrade_failed(s, ERR_CRYPTO, err_text(ERR_CRYPTO));
 		return;
 	}
 	memcpy(s->report.key, s->hs->noise.rs, NOISE_KEY);
@@ -124,7 +141,7 @@ upgrade_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 	buf_drop(&s->far.in, r->len);
 	sodium_free(s->far.record);
 	s->far.record = record;
-	(void)engine_ask(s, SESSION_ASK_PEER);
+	engine_ask(s, SESSION_ASK_PEER)->commitment = s->hs->commitment;
 	engine_state(s, CLIENT_JUDGE);
 }
 
@@ -222,7 +239,7 @@ caps_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 	}
 	if (r->code == 250 && !s->upgraded) {
 		if (!find_keyword_offer(s, r, p, &offer)) {
-			client_next_hop(s, SESSION_HOP_UPGRADE,
+			client_upgrade_failed(s, ERR_CRYPTO,
 			    "the greeting's offer differs from the EHLO reply's");
 			return;
 		}
@@ -231,8 +248,27 @@ caps_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 			return;
 		}
 	}
+	if (!s->upgraded) {
+		/* The reply stays where it is until the monitor has said yes. */
+		engine_ask(s, SESSION_ASK_CLEAR)->starttls =
+		    r->code == 250 && smtp_reply_has_keyword(r, p, "STARTTLS");
+		engine_state(s, CLIENT_CLEAR);
+		return;
+	}
 	client_hop_keywords(s, r, p);
 	buf_drop(&s->far.in, r->len);
+}
+
+void
+client_hop_clear(struct session *s)
+{
+	struct smtp_reply r;
+	const uint8_t *p = buf_head(&s->far.in);
+
+	if (smtp_reply_parse(&r, p, buf_len(&s->far.in)) != ERR_NONE)
+		return; /* it was whole when the monitor was asked */
+	client_hop_keywords(s, &r, p);
+	buf_drop(&s->far.in, r.len);
 }
 
 bool

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TLS_HANDSHAKE 0x16 /* first octet of what TLS says first (RFC 8446 section 5.1) */
+
 static const char verdict_keywords[][20] = {
     "ENHANCEDSTATUSCODES", "PIPELINING", "8BITMIME", "SIZE", "DSN"};
 
@@ -238,6 +240,10 @@ client_mail_command(struct session *s)
 	if (s->barrier != BARRIER_NONE || (n = mta_line(s, &line)) == 0)
 		return s->state != CLIENT_COMMAND;
 	verb = smtp_verb(line, n);
+	if (verb == SMTP_MAIL && s->client.enforce_tls) {
+		client_verdict(s, "451 4.7.5 Policy demands encryption, and no STARTTLS came");
+		return true;
+	}
 	if (buf_room(&s->far.out) < n + buf_len(&s->client.held) ||
 	    (s->pending > 0 && is_divide(verb)))
 		return false;
@@ -386,6 +392,13 @@ client_mail_interrupted(struct session *s)
 bool
 client_mail_raw(struct session *s)
 {
+	if (s->client.enforce_tls && buf_len(&s->near_in) > 0) {
+		if (*buf_head(&s->near_in) != TLS_HANDSHAKE) {
+			client_leave(s, false);
+			return true;
+		}
+		s->client.enforce_tls = false;
+	}
 	if (engine_raw(s))
 		return true;
 	if ((s->near_eof && buf_len(&s->near_in) == 0) ||

@@ -32,6 +32,7 @@ enum client_state {
 	CLIENT_DH,      /* asked the monitor for the static Diffie-Hellman */
 	CLIENT_UPGRADE, /* XPONY sent: waiting for its reply */
 	CLIENT_JUDGE,   /* asked the monitor about the peer's key */
+	CLIENT_CLEAR,   /* asked the monitor whether to go on in clear */
 	CLIENT_CAPS,    /* waiting for the EHLO reply that the MTA gets */
 	CLIENT_COMMAND,
 	CLIENT_BODY,
@@ -52,6 +53,8 @@ struct client_part {
 	char host[SESSION_HOST_MAX];
 	char address[SESSION_ADDRESS_MAX];
 	bool offer;         /* this host's offer may be taken up */
+	uint8_t suites;     /* enum session_suites: which of ours */
+	bool enforce_tls;   /* no MAIL before the MTA's STARTTLS */
 	bool pipelining;    /* this host's keyword */
 	struct advert hint; /* the greeting's offer; text empty when it made none */
 	enum mail_state mail;

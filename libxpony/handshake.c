@@ -8,6 +8,7 @@
 
 /* Payload 2: two texts of bounded length, a KEM key, and their headers. */
 #define PAYLOAD_2_MAX (3 + HANDSHAKE_NAME_MAX + 3 + HANDSHAKE_EHLO_MAX + 3 + KEM_EK)
+#define PAYLOAD_3_MAX (3 + COMMITMENT_OCTETS)
 #define MESSAGE_MAX (ADVERT_COMMAND_MAX / 4 * 3)
 
 void
@@ -153,18 +154,32 @@ handshake_read_command(struct handshake *hs, const struct suite_list *suites,
 	return read_payload_2(hs, payload, command.message_len - NOISE_MESSAGE_2, hello);
 }
 
+static size_t
+put_payload_3(uint8_t payload[PAYLOAD_3_MAX], const struct commitment *c)
+{
+	struct wire_out list = wire_out(payload, PAYLOAD_3_MAX), value;
+	uint8_t octets[COMMITMENT_OCTETS];
+
+	if (!c->present)
+		return 0;
+	value = wire_out(octets, sizeof(octets));
+	commitment_put(&value, c);
+	tlv_put(&list, TLV_COMMITMENT, octets, value.used);
+	return list.used;
+}
+
 enum err
 handshake_write_reply(
     struct handshake *hs, const uint8_t dh_s[NOISE_KEY], struct buf *out, struct record *record)
 {
-	uint8_t message[KEM_CT + NOISE_MESSAGE_3];
-	size_t before = ciphertext_len(hs);
+	uint8_t payload[PAYLOAD_3_MAX], message[KEM_CT + NOISE_MESSAGE_3 + PAYLOAD_3_MAX];
+	size_t before = ciphertext_len(hs), n = put_payload_3(payload, &hs->commitment);
 	enum err e;
 
 	memcpy(message, hs->kem.ct, before);
-	if (noise_write_3(&hs->noise, message + before, dh_s, psk(hs), NULL, 0) != ERR_NONE)
+	if (noise_write_3(&hs->noise, message + before, dh_s, psk(hs), payload, n) != ERR_NONE)
 		return ERR_CRYPTO;
-	if ((e = advert_put_reply(out, message, before + NOISE_MESSAGE_3)) != ERR_NONE)
+	if ((e = advert_put_reply(out, message, before + NOISE_MESSAGE_3 + n)) != ERR_NONE)
 		return e;
 	memset(record, 0, sizeof(*record));
 	noise_split(&hs->noise, &record->tx.cipher, &record->rx.cipher);
@@ -197,18 +212,23 @@ handshake_write_command(struct handshake *hs, const uint8_t s_public[NOISE_KEY],
 	return advert_put_command(out, hs->suite, message, NOISE_MESSAGE_2 + w.used);
 }
 
-/* Payload 3 may carry a commitment, which this version does not use: known, and skipped. */
 static enum err
-read_payload_3(const uint8_t *payload, size_t n)
+read_payload_3(const uint8_t *payload, size_t n, struct commitment *c)
 {
 	struct wire_in in = wire_in(payload, n);
 	uint8_t seen[32] = {0};
 	struct tlv item;
 	enum err e;
 
-	while ((e = tlv_next(&in, &item, seen)) == ERR_NONE)
-		if (item.type & TLV_CRITICAL)
+	memset(c, 0, sizeof(*c));
+	while ((e = tlv_next(&in, &item, seen)) == ERR_NONE) {
+		if (item.type == TLV_COMMITMENT)
+			e = commitment_read(c, item.value, item.len);
+		else if (item.type & TLV_CRITICAL)
+			e = ERR_CRYPTO;
+		if (e != ERR_NONE)
 			return ERR_CRYPTO;
+	}
 	return e == ERR_MORE ? ERR_NONE : ERR_CRYPTO;
 }
 
@@ -232,7 +252,7 @@ handshake_read_reply(
 	 * "Reflection"). */
 	if (sodium_memcmp(hs->noise.rs, hs->noise.s_public, NOISE_KEY) == 0)
 		return ERR_CRYPTO;
-	if (read_payload_3(payload, len - NOISE_MESSAGE_3) != ERR_NONE)
+	if (read_payload_3(payload, len - NOISE_MESSAGE_3, &hs->commitment) != ERR_NONE)
 		return ERR_CRYPTO;
 	memset(record, 0, sizeof(*record));
 	noise_split(&hs->noise, &record->tx.cipher, &record->rx.cipher);

@@ -10,6 +10,7 @@
 #define XPONY_HANDSHAKE_H
 
 #include "advert.h"
+#include "commitment.h"
 #include "kem.h"
 #include "noise.h"
 #include "record.h"
@@ -31,7 +32,8 @@ struct handshake {
 	const struct suite *suite;
 	void (*random)(void *p, size_t n); /* set by the caller before anything else */
 	uint8_t e_secret[NOISE_KEY];
-	struct kem kem; /* unused in suites without */
+	struct kem kem;               /* unused in suites without */
+	struct commitment commitment; /* server: what to promise; client: what was promised */
 };
 
 void handshake_wipe(struct handshake *hs);

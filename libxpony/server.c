@@ -79,6 +79,7 @@ greet(struct session *s)
 			server_fault(s, ERR_RESOURCE);
 			return true;
 		}
+		s->hs->commitment = s->config->commitment;
 		handshake_offer(s->hs, &s->config->suites);
 		offer = s->hs->advert.text;
 	}

@@ -13,6 +13,7 @@
 #ifndef XPONY_SESSION_H
 #define XPONY_SESSION_H
 
+#include "commitment.h"
 #include "err.h"
 #include "handshake.h"
 #include "suite.h"
@@ -33,13 +34,24 @@ enum session_request_kind {
 	SESSION_ASK_BACKEND, /* server: a back end, told that `suite` and `key` protect the
 				dialogue */
 	SESSION_ASK_HOP,     /* client: the next host, or the same again; `reason` says why */
+	SESSION_ASK_CLEAR,   /* client: no offer that we take; on without? `starttls`: it offers
+				that */
 	SESSION_TELL_DONE,   /* the mail's part is over: `report`; no answer */
 };
 
 enum session_hop_reason {
 	SESSION_HOP_FIRST,
-	SESSION_HOP_REFUSED, /* it greeted with 4xx, or left before its EHLO reply */
+	SESSION_HOP_REFUSED, /* it greeted with 4xx, or left before its EHLO reply, or the
+				monitor refused it */
 	SESSION_HOP_UPGRADE, /* its offer failed: the same host, without or with another try */
+};
+
+/* Which suites of ours may be used with a host. */
+enum session_suites {
+	SESSION_SUITES_ALL,
+	SESSION_SUITES_CLASSICAL, /* those without a KEM: after the hybrid's long line was lost
+				   */
+	SESSION_SUITES_PQ,        /* those with a KEM */
 };
 
 struct session_report {
@@ -58,20 +70,27 @@ struct session_report {
 
 struct session_request {
 	uint8_t kind;
-	uint8_t reason;
+	uint8_t reason; /* HOP */
+	uint8_t fault;  /* HOP, reason UPGRADE: ERR_CRYPTO, or ERR_REFUSED when the host refused
+			   or dropped the XPONY line; reason REFUSED: ERR_TIMEOUT when it never
+			   greeted */
+	uint8_t starttls; /* CLEAR */
 	uint8_t upgraded;
 	uint8_t key[NOISE_KEY]; /* DH: the point; PEER, BACKEND: the peer's key */
 	char suite[SUITE_NAME_MAX + 1];
-	char name[SESSION_HOST_MAX]; /* PEER on the server: the name that the client meant to
-					reach */
-	char text[SESSION_TEXT_MAX]; /* HOP: what the host said */
+	char name[SESSION_HOST_MAX];  /* PEER on the server: the name that the client meant to
+					 reach */
+	char text[SESSION_TEXT_MAX];  /* HOP: what the host said */
+	struct commitment commitment; /* PEER on the client */
 	struct session_report report;
 };
 
 struct session_answer {
 	uint8_t kind; /* of the request that this answers */
 	uint8_t granted;
-	uint8_t offer; /* HOP: an offer by this host may be taken up */
+	uint8_t offer;       /* HOP: an offer by this host may be taken up */
+	uint8_t suites;      /* HOP: enum session_suites */
+	uint8_t enforce_tls; /* CLEAR: no MAIL before STARTTLS */
 	uint8_t dh[NOISE_KEY];
 	char host[SESSION_HOST_MAX];       /* HOP: host name; without one its address */
 	char address[SESSION_ADDRESS_MAX]; /* HOP: "[192.0.2.1]" */
@@ -86,6 +105,7 @@ struct session_config {
 	int rot;    /* 1..25: ROTn and nothing else */
 	bool offer; /* server: offer XPONY at all */
 	uint8_t s_public[NOISE_KEY];
+	struct commitment commitment; /* server: what every client is promised */
 	void (*random)(
 	    void *p, size_t n); /* ephemeral secrets: randombytes_buf outside tests */
 };

@@ -12,12 +12,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "lib/clock.h"
 
 #define CONNECT_SECONDS 30
 #define TOTAL_SECONDS 240
 #define LOOKUP_MS_MAX 60000 /* for all look-ups of one destination */
+#define DEAD_MS_MIN 5000    /* a shorter wait proves nothing */
 #define HANGUP (-2)         /* instead of a descriptor: watch_fd hung up */
 
 _Static_assert(DESTINATION_NAME == RESOLVE_NAME, "names fit");
@@ -26,15 +28,18 @@ struct route {
 	struct destination_list list;
 	struct route_options options;
 	struct resolver *resolver;
+	struct pins *pins; /* where dead addresses are remembered */
 	int64_t deadline;
 	size_t destination;           /* the next one to be resolved */
 	struct resolve_result result; /* of the present one */
 	uint32_t address;             /* the next one of result to be tried */
-	struct hop hop;               /* given last; fd is not kept */
-	struct resolve_address at;    /* its address */
-	struct verdict refused;       /* the word of a host that did answer, code 0: none */
-	struct verdict temporary;     /* the last fault that may pass */
-	struct verdict permanent;     /* the first that will not */
+	bool tried;                   /* an address of result */
+	bool probing;              /* we are the one that tries dead addresses all the same */
+	struct hop hop;            /* given last; fd is not kept */
+	struct resolve_address at; /* its address */
+	struct verdict refused;    /* the word of a host that did answer, code 0: none */
+	struct verdict temporary;  /* the last fault that may pass */
+	struct verdict permanent;  /* the first that will not */
 };
 
 struct route *
@@ -160,6 +165,7 @@ next_destination(struct route *route, int watch_fd)
 		domain[n - 1] = '\0';
 	route->destination++;
 	route->address = 0;
+	route->tried = route->probing = false;
 	if (share > LOOKUP_MS_MAX)
 		share = LOOKUP_MS_MAX;
 	if (d->kind == DESTINATION_ADDRESS)
@@ -234,6 +240,40 @@ begin_connect(
 	return connect(fd, (const struct sockaddr *)to, address_size(to)) == 0 ? 0 : errno;
 }
 
+/* Faults of the host or the way to it. Those of our own (no route, no source address, no
+ * memory) say nothing about it. */
+static bool
+says_dead(int error)
+{
+	return error == ECONNREFUSED || error == ETIMEDOUT || error == EHOSTUNREACH ||
+	       error == ECONNRESET;
+}
+
+/* Another port is another server, of which nothing is remembered. */
+static struct pins *
+memory(const struct route *route)
+{
+	return route->options.port == 25 ? route->pins : NULL;
+}
+
+void
+route_remember(struct route *route, struct pins *pins)
+{
+	route->pins = pins;
+}
+
+void
+route_note_dead(struct route *route)
+{
+	pins_mark_dead(memory(route), route->hop.address, time(NULL));
+}
+
+void
+route_note_alive(struct route *route)
+{
+	pins_mark_alive(memory(route), route->hop.address);
+}
+
 /* Connects to route->at within share milliseconds: a descriptor, -1 with a temporary verdict,
  * or HANGUP. */
 static int
@@ -254,6 +294,8 @@ connect_hop(struct route *route, int64_t share, int watch_fd, struct verdict *ve
 		close(fd);
 	if (error == HANGUP)
 		return HANGUP;
+	if (says_dead(error) && (error != ETIMEDOUT || share >= DEAD_MS_MIN))
+		route_note_dead(route);
 	say(verdict, 451, "4.4.1", "%s port %u: %s%s",
 	    hop_text(&route->hop, where, sizeof where), route->hop.port, step, strerror(error));
 	return -1;
@@ -294,6 +336,34 @@ give_up(const struct route *route, struct verdict *verdict)
 	return ROUTE_EXHAUSTED;
 }
 
+/* Is the present hop to be left alone, because it was dead within the last half hour? */
+static bool
+is_dead(const struct route *route)
+{
+	return !route->probing &&
+	       pins_dead(memory(route), route->hop.address, time(NULL), false) == PINS_DEAD;
+}
+
+/* All addresses of the destination were left alone. One mailer at a time goes over them all the
+ * same. */
+static bool
+may_probe(struct route *route)
+{
+	if (route->tried || route->probing || route->result.count == 0)
+		return false;
+	route->address = 0;
+	enter_hop(route);
+	route->probing =
+	    pins_dead(memory(route), route->hop.address, time(NULL), true) == PINS_PROBE;
+	route->address = route->probing ? 0 : route->result.count;
+	if (!route->probing)
+		say(&route->temporary, 451, "4.4.1",
+		    "%s: none of its hosts answered within the last half hour",
+		    route->hop.domain);
+	route->tried = true;
+	return route->probing;
+}
+
 enum route_step
 route_next(struct route *route, int watch_fd, struct hop *hop, struct verdict *verdict)
 {
@@ -308,6 +378,8 @@ route_next(struct route *route, int watch_fd, struct hop *hop, struct verdict *v
 			return give_up(route, verdict);
 		}
 		if (route->address >= route->result.count) {
+			if (may_probe(route))
+				continue;
 			if (route->destination >= route->list.count)
 				return give_up(route, verdict);
 			if (!next_destination(route, watch_fd))
@@ -315,6 +387,9 @@ route_next(struct route *route, int watch_fd, struct hop *hop, struct verdict *v
 			continue;
 		}
 		enter_hop(route);
+		if (is_dead(route))
+			continue;
+		route->tried = true;
 		fd = connect_hop(route, connect_share(route), watch_fd, &route->temporary);
 		if (fd == HANGUP)
 			return ROUTE_HANGUP;

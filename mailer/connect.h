@@ -14,6 +14,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include "destination.h"
+#include "../lib/pins.h"
 #include "lib/resolve.h"
 
 #define ROUTE_TEXT 512
@@ -72,8 +73,16 @@ enum route_step route_again(
 
 /* The hop that route_next() gave last refused us for now (4xx greeting, or no greeting): should
  * no other host take us, this is the verdict. A code outside 400..499 becomes 451, and so does
- * 421, which at RCPT would be our own good-bye to the MTA; an enhanced code that is not "4.x.x" becomes 4.4.2; unprintable octets of text become '?'. */
+ * 421, which at RCPT would be our own good-bye to the MTA; an enhanced code that is not "4.x.x"
+ * becomes 4.4.2; unprintable octets of text become '?'. */
 void route_note_failure(struct route *route, int code, const char *enhanced, const char *text);
+
+/* From now on dead addresses are looked up and remembered there; NULL: nowhere. */
+void route_remember(struct route *route, struct pins *pins);
+/* What became of the hop that route_next() gave last: it did not greet (which is remembered,
+ * and its address left alone for PINS_DEAD_SECONDS), or it did. */
+void route_note_dead(struct route *route);
+void route_note_alive(struct route *route);
 
 /* NULL is fine. */
 void route_free(struct route *route);

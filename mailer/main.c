@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -32,6 +33,8 @@ struct settings {
 	const char *key_file;
 	const char *queue_id;
 	const char *own_names_file;
+	const char *policy_file;
+	const char *pins_directory;
 	const char *host;
 	struct route_options route;
 	struct suite_list suites;
@@ -42,8 +45,9 @@ static void
 usage(FILE *out)
 {
 	(void)fprintf(out,
-	    "usage: " NAME " [-46v] [-b source-address] [-i queue-id] [-k hostkey] [-p port]\n"
-	    "                        [-s suites] [-t seconds] [-w own-names-file] host\n");
+	    "usage: " NAME " [-46v] [-b source-address] [-d pins] [-i queue-id] [-k hostkey]\n"
+	    "                        [-p port] [-P policy] [-s suites] [-t seconds]\n"
+	    "                        [-w own-names-file] host\n");
 }
 
 /* A fault of the command line: to the person who typed it, or as the verdict on the mail. */
@@ -108,6 +112,12 @@ parse_option(struct settings *set, int option, char *verdict, size_t cap)
 	case 'i':
 		set->queue_id = optarg;
 		break;
+	case 'P':
+		set->policy_file = optarg;
+		break;
+	case 'd':
+		set->pins_directory = optarg;
+		break;
 	case 'w':
 		set->own_names_file = optarg;
 		break;
@@ -151,10 +161,12 @@ parse(struct settings *set, int argc, char **argv, char *verdict, size_t cap)
 
 	*set = (struct settings){.key_file = BLACKPONY_HOSTKEY,
 	    .own_names_file = default_own_names(),
+	    .policy_file = BLACKPONY_POLICY,
+	    .pins_directory = BLACKPONY_PINS,
 	    .route = {.family = AF_UNSPEC, .port = 25}};
 	suite_list_default(&set->suites);
 	opterr = 0;
-	while ((option = getopt(argc, argv, "46vb:i:k:p:s:t:w:")) != -1)
+	while ((option = getopt(argc, argv, "46vb:d:i:k:p:P:s:t:w:")) != -1)
 		if (!parse_option(set, option, verdict, cap))
 			return false;
 	if (argc - optind != 1)
@@ -186,9 +198,9 @@ talk_to_person(int argc, char **argv)
 	return -1;
 }
 
-/* sendmail starts a mailer as the local user who wrote the mail, who must not read the host key. Flag S with
- * U= gives us the user of U= in effect, and root as real user: root goes for good, before anything else is done
- * (doc/DESIGN.md, "Users"). */
+/* sendmail starts a mailer as the local user who wrote the mail, who must not read the host
+ * key. Flag S with U= gives us the user of U= in effect, and root as real user: root goes for
+ * good, before anything else is done (doc/DESIGN.md, "Users"). */
 static bool
 drop_root(void)
 {
@@ -197,8 +209,9 @@ drop_root(void)
 
 	if (getuid() != 0 || user == 0)
 		return true;
-	return seteuid(0) == 0 && setgroups(1, &group) == 0 && setresgid(group, group, group) == 0 &&
-	    setresuid(user, user, user) == 0 && setuid(0) != 0;
+	return seteuid(0) == 0 && setgroups(1, &group) == 0 &&
+	       setresgid(group, group, group) == 0 && setresuid(user, user, user) == 0 &&
+	       setuid(0) != 0;
 }
 
 /* The route to the host; NULL with a verdict. The resolver is forked here, before any key is
@@ -260,10 +273,45 @@ take_key(const struct settings *set, struct monitor *m)
 	return false;
 }
 
+/* A policy file with a fault in it says nothing for sure, so all mail waits. */
+static bool
+check_policy(const struct settings *set, struct monitor *m)
+{
+	char why[POLICY_REASON_MAX];
+	struct policy policy;
+
+	if (policy_find(&policy, set->policy_file, "localhost", why))
+		return true;
+	(void)fault(m->verdict, sizeof(m->verdict), "%s", why);
+	return false;
+}
+
+/* What is not remembered is no reason to keep mail. After the last fork: no other process of
+ * ours shall see the store. */
+static void
+open_pins(const struct settings *set, struct monitor *m)
+{
+	char why[PINS_REASON_MAX];
+	struct log_line l;
+
+	if (set->rot > 0 || m->route == NULL)
+		return;
+	if ((m->trust.pins = pins_open(set->pins_directory, why)) != NULL) {
+		route_remember(m->route, m->trust.pins);
+		return;
+	}
+	log_start(&l, set->queue_id);
+	log_words(&l, "no pins");
+	log_add(&l, "reason", why);
+	log_send(&l, LOG_ERR);
+}
+
 static int
 deliver(const struct settings *set, bool parsed, const char *verdict)
 {
-	struct monitor m = {.started = clock_ms(), .queue_id = set->queue_id, .offer = true};
+	struct monitor m = {.started = clock_ms(),
+	    .queue_id = set->queue_id,
+	    .trust = {.policy_file = set->policy_file, .rot = set->rot > 0, .now = time(NULL)}};
 	struct session_config config = {.role = SESSION_CLIENT,
 	    .name = NAME,
 	    .suites = set->suites,
@@ -274,8 +322,10 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 	struct resolver *resolver = NULL;
 
 	(void)snprintf(m.verdict, sizeof(m.verdict), "%s", verdict);
-	if (parsed)
+	if (parsed && check_policy(set, &m)) {
 		m.route = plan(set, &resolver, m.verdict, sizeof(m.verdict));
+	}
+	m.resolver = resolver;
 	if (!take_key(set, &m)) {
 		route_free(m.route);
 		m.route = NULL;
@@ -284,10 +334,13 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 		return EX_OSERR;
 	memcpy(config.s_public, key_public(m.key), KEY_OCTETS);
 	launch.key = m.key;
-	if (launch_engine(&launch, &m.engine) > 0)
+	if (launch_engine(&launch, &m.engine) > 0) {
+		open_pins(set, &m);
 		monitor_run(&m);
+	}
 	route_free(m.route);
 	resolve_stop(resolver);
+	pins_close(m.trust.pins);
 	key_free(m.key);
 	return EX_OK;
 }

@@ -15,7 +15,7 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#define UPGRADES_WITH_OFFER 2 /* connections on which one host's offer is taken up */
+#define DNS_MS 20000 /* for the keys of one host */
 
 static void
 add_hop(struct log_line *l, const struct hop *hop)
@@ -47,7 +47,7 @@ log_step(const struct monitor *m, const char *what)
 }
 
 static void
-log_upgrade_failed(const struct monitor *m, const char *why)
+log_upgrade_failed(const struct monitor *m, const char *why, const char *next)
 {
 	struct log_line l;
 
@@ -55,8 +55,20 @@ log_upgrade_failed(const struct monitor *m, const char *why)
 	log_words(&l, "upgrade failed");
 	add_hop(&l, &m->hop);
 	log_add(&l, "reason", why);
-	log_add(
-	    &l, "next", m->failed_upgrades < UPGRADES_WITH_OFFER ? "retry" : "without XPONY");
+	log_add(&l, "next", next);
+	log_send(&l, LOG_WARNING);
+}
+
+/* A key that changed, a host that policy turns down: loudly, for a person should look at it. */
+static void
+log_distrust(const struct monitor *m, const char *what, const char *why)
+{
+	struct log_line l;
+
+	log_start(&l, m->queue_id);
+	log_words(&l, what);
+	add_hop(&l, &m->hop);
+	log_add(&l, "reason", why);
 	log_send(&l, LOG_WARNING);
 }
 
@@ -86,25 +98,77 @@ note_refusal(struct monitor *m, const char *said)
 	route_note_failure(m->route, code, enhanced, text);
 }
 
+static bool
+turn_down(struct monitor *m, const char *why)
+{
+	log_distrust(m, "host turned down", why);
+	route_note_failure(m->route, 451, "4.7.5", why);
+	m->turned_down = true;
+	return false;
+}
+
+/* The next connection to the same host after a failed upgrade (PROTOCOL.md, "Falling back"):
+ * one more try, then the classical suites when the line itself was the trouble, then none;
+ * false when policy forbids to go on. */
+static bool
+descend(struct monitor *m, const struct session_request *q)
+{
+	struct trust_terms *terms = &m->terms;
+	const char *next = "retry";
+	char why[TRUST_TEXT];
+
+	m->failed_upgrades++;
+	if (m->failed_upgrades > 1 && terms->may_descend &&
+	    terms->suites == SESSION_SUITES_ALL && q->fault == ERR_REFUSED) {
+		terms->suites = SESSION_SUITES_CLASSICAL;
+		next = "classical suite";
+	} else if (m->failed_upgrades > 1 && !terms->must_upgrade) {
+		terms->offer = false;
+		next = "without XPONY";
+	} else if (m->failed_upgrades > 1) {
+		log_upgrade_failed(m, q->text, "none");
+		(void)snprintf(why, sizeof(why),
+		    "%.100s: upgrade failed, and policy or a commitment demands it: %.150s",
+		    m->hop.host, q->text);
+		return turn_down(m, why);
+	}
+	log_upgrade_failed(m, q->text, next);
+	return true;
+}
+
+/* Connects to the next host that policy and pins do not turn down. */
+static enum route_step
+next_host(struct monitor *m, struct verdict *v)
+{
+	enum route_step step;
+	char why[TRUST_TEXT];
+
+	while ((step = route_next(m->route, m->engine, &m->hop, v)) == ROUTE_CONNECTED) {
+		m->failed_upgrades = 0;
+		if (trust_host(&m->trust, &m->hop, &m->terms, why))
+			break;
+		(void)turn_down(m, why);
+		(void)close(m->hop.fd);
+	}
+	m->turned_down = false;
+	return step;
+}
+
 static enum route_step
 next_step(struct monitor *m, const struct session_request *q, struct verdict *v)
 {
 	bool connected = m->hop.host[0] != '\0';
 
 	if (connected && q->reason == SESSION_HOP_UPGRADE) {
-		m->failed_upgrades++;
-		log_upgrade_failed(m, q->text);
-		m->offer = m->failed_upgrades < UPGRADES_WITH_OFFER;
-		if (m->failed_upgrades <= UPGRADES_WITH_OFFER) {
-			if (route_again(m->route, m->engine, &m->hop, v) == ROUTE_CONNECTED)
-				return ROUTE_CONNECTED;
-		}
-	} else if (connected) {
+		if (descend(m, q) &&
+		    route_again(m->route, m->engine, &m->hop, v) == ROUTE_CONNECTED)
+			return ROUTE_CONNECTED;
+	} else if (connected && !m->turned_down) {
+		if (q->fault == ERR_TIMEOUT)
+			route_note_dead(m->route);
 		note_refusal(m, q->text);
 	}
-	m->failed_upgrades = 0;
-	m->offer = true;
-	return route_next(m->route, m->engine, &m->hop, v);
+	return next_host(m, v);
 }
 
 /* False when the engine is gone. */
@@ -133,7 +197,8 @@ answer_hop(struct monitor *m, const struct session_request *q)
 	}
 	log_step(m, "connected");
 	a.granted = true;
-	a.offer = m->offer;
+	a.offer = m->terms.offer;
+	a.suites = (uint8_t)m->terms.suites;
 	(void)snprintf(a.host, sizeof(a.host), "%s", m->hop.host);
 	(void)snprintf(a.address, sizeof(a.address), "[%s%s]",
 	    strchr(m->hop.address, ':') != NULL ? "IPv6:" : "", m->hop.address);
@@ -161,11 +226,35 @@ answer_dh(struct monitor *m, const struct session_request *q)
 static bool
 answer_peer(struct monitor *m, const struct session_request *q)
 {
-	struct session_answer a = {.kind = SESSION_ASK_PEER, .granted = true};
+	struct session_answer a = {.kind = SESSION_ASK_PEER};
+	const struct suite *suite = suite_find(q->suite, strlen(q->suite));
+	char why[TRUST_TEXT];
 
 	memcpy(m->peer, q->key, sizeof(m->peer));
 	m->has_peer = true;
 	log_step(m, "host has proved its key");
+	route_note_alive(m->route);
+	a.granted = trust_peer(
+	    &m->trust, &m->hop, q->key, suite != NULL && suite->psk3, &q->commitment, why);
+	if (m->trust.note[0] != '\0')
+		log_distrust(m, "host key", m->trust.note);
+	if (!a.granted)
+		(void)turn_down(m, why);
+	return request_answer(m->engine, &a, -1);
+}
+
+static bool
+answer_clear(struct monitor *m, const struct session_request *q)
+{
+	struct session_answer a = {.kind = SESSION_ASK_CLEAR};
+	char why[TRUST_TEXT];
+	bool enforce_tls;
+
+	route_note_alive(m->route);
+	a.granted = trust_clear(&m->trust, &m->hop, q->starttls, &enforce_tls, why);
+	a.enforce_tls = enforce_tls;
+	if (!a.granted)
+		(void)turn_down(m, why);
 	return request_answer(m->engine, &a, -1);
 }
 
@@ -181,6 +270,7 @@ log_report(const struct monitor *m, const struct session_report *r)
 	if (m->has_peer) {
 		key_fingerprint(m->peer, fingerprint);
 		log_add(&l, "key", fingerprint);
+		log_add(&l, "trust", m->trust.verdict);
 	}
 	log_add_number(&l, "messages", (long long)r->messages);
 	log_add_number(&l, "octets", (long long)r->octets);
@@ -207,6 +297,24 @@ log_engine_lost(const struct monitor *m, const char *why)
 	log_send(&l, LOG_ERR);
 }
 
+/* For trust: what validated DNS says of a host's keys. */
+static void
+ask_dns(void *context, const char *host, struct trust_dns *dns)
+{
+	struct monitor *m = context;
+	struct resolve_keys r;
+	uint32_t i;
+
+	if (!resolve_keys(m->resolver, host, clock_ms() + DNS_MS, m->engine, &r)) {
+		dns->temporary = true;
+		return;
+	}
+	dns->temporary = r.outcome == RESOLVE_KEYS_TEMPORARY;
+	dns->known = r.outcome == RESOLVE_KEYS_AUTHENTIC;
+	for (i = 0; dns->known && i < r.count && i < PINS_KEYS; i++)
+		memcpy(dns->key[dns->keys++], r.key[i], RESOLVE_KEY_HASH);
+}
+
 void
 monitor_run(struct monitor *m)
 {
@@ -214,6 +322,8 @@ monitor_run(struct monitor *m)
 	enum request_result result;
 	bool alive = true;
 
+	m->trust.dns = ask_dns;
+	m->trust.context = m;
 	while (alive && (result = request_receive(m->engine, &q)) != REQUEST_END) {
 		if (result == REQUEST_BAD) {
 			log_engine_lost(m, "engine broke its bounds");
@@ -228,6 +338,9 @@ monitor_run(struct monitor *m)
 			break;
 		case SESSION_ASK_PEER:
 			alive = answer_peer(m, &q);
+			break;
+		case SESSION_ASK_CLEAR:
+			alive = answer_clear(m, &q);
 			break;
 		case SESSION_TELL_DONE:
 			log_report(m, &q.report);

@@ -7,6 +7,7 @@
 
 #include "mailer/connect.h"
 #include "lib/key.h"
+#include "mailer/trust.h"
 
 struct monitor {
 	int engine;           /* the request socket */
@@ -15,12 +16,15 @@ struct monitor {
 	bool key_is_fresh;
 	struct route *route;           /* NULL: there is a verdict instead */
 	char verdict[ROUTE_TEXT + 32]; /* a reply line that every recipient gets */
-	struct hop hop;      /* where the engine is connected to; hop.host empty when nowhere */
-	bool offer;          /* its offer may be taken up */
-	int failed_upgrades; /* with this host */
-	bool dh_granted;     /* the static Diffie-Hellman of this connection is used up */
+	struct hop hop; /* where the engine is connected to; hop.host empty when nowhere */
+	struct trust trust;
+	struct trust_terms terms; /* how this host may be spoken to */
+	int failed_upgrades;      /* with this host */
+	bool turned_down;         /* by us: the engine leaves it for that */
+	bool dh_granted;          /* the static Diffie-Hellman of this connection is used up */
 	uint8_t peer[KEY_OCTETS];
 	bool has_peer;
+	struct resolver *resolver;
 	int64_t started;
 };
 

@@ -203,6 +203,7 @@ monitor_run(struct monitor *m)
 			log_report(m, &q.report);
 			return;
 		case SESSION_ASK_HOP:
+		case SESSION_ASK_CLEAR:
 			log_fault(m, "engine broke its bounds", "request");
 			return;
 		}

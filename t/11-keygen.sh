@@ -115,6 +115,22 @@ run -l -f key.pub
 is "$out" "$fingerprint" "-l takes a public key too"
 run -y -f key.pub
 is "$out" "$public" "-y takes a public key too"
+# the record for DNS (what the mailer makes of it is in 1b-dnskeys)
+for name in mx.example.org mx.example.org. MX_1.Example.Org localhost; do
+	run -r "$name" -f key
+	is "$status $out" "0 _xpony.${name%.}. IN TXT \"v=XPONY1; k=$wanted\"" "-r $name prints the DNS record"
+done
+run -f key.pub -r mx.example.org
+is "$out" "_xpony.mx.example.org. IN TXT \"v=XPONY1; k=$wanted\"" "-r takes a public key too"
+label=$(printf 'a%.0s' {1..61}).
+run -r "$label$label$label${label%??}" -f key.pub
+is "$status" 0 "-r takes the longest name"
+for name in '' . a..b 'a b' 'a"b' '*.example.org' 192.0.2.1 192.0.2.1. '[192.0.2.1]' 2001:db8::1 $'b\303\274cher.example' \
+	"$label$label$label${label%?}" "$label$label$label$label"; do
+	refused "-r '$name'" 64 "-r: a host's full name in ASCII is wanted" -r "$name" -f key
+done
+refused "-r without a key" 66 'none: No such file or directory; make it with' -r mx.example.org -f none
+
 echo "${public/x25519 /x25519 A}" >bad.pub
 refused "a damaged public key" 65 'bad.pub: damaged public key' -l -f bad.pub
 printf '%s\033[2J\n' "$public" >bad.pub
@@ -229,7 +245,7 @@ fi
 
 # --- usage
 
-for words in '-x' 'operand' '-l -y' '-l -C x' '-y -g 0' '-q -l' '-f' '-f key operand'; do
+for words in '-x' 'operand' '-l -y' '-l -C x' '-y -g 0' '-q -l' '-r' '-r a.test -l' '-y -r a.test' '-r a.test -q' '-f' '-f key operand'; do
 	# shellcheck disable=SC2086
 	run $words
 	is "$status" 64 "usage error: $words" || diag "$err"

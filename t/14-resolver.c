@@ -106,6 +106,48 @@ test_lies(void)
 	LIES("a bool that is neither", memset(&lie.address[0].mx_authentic, 2, 1));
 }
 
+static enum resolve_keys_outcome
+ask_liar_for_keys(const void *lie, size_t n, struct resolve_keys *r)
+{
+	struct resolver *resolver = start_liar(lie, n);
+
+	if (!resolve_keys(resolver, "mx.test", clock_ms() + 10000, -1, r))
+		bail("hang-up of nothing");
+	resolve_stop(resolver);
+	return r->outcome;
+}
+
+#define LIES_OF_KEYS(what, spoil)                                                              \
+	do {                                                                                   \
+		struct resolve_keys lie = honest;                                              \
+		spoil;                                                                         \
+		is_int(ask_liar_for_keys(&lie, sizeof lie, &got), RESOLVE_KEYS_TEMPORARY,      \
+		    "a lie of keys: %s", what);                                                \
+		is_int(got.count, 0, "and none is kept");                                      \
+	} while (0)
+
+static void
+test_lies_of_keys(void)
+{
+	const struct resolve_keys honest = {RESOLVE_KEYS_AUTHENTIC, 1, 0, {{7}}};
+	const struct resolve_result hosts = good_result();
+	struct resolve_keys got;
+
+	is_int(ask_liar_for_keys(&honest, sizeof honest, &got), RESOLVE_KEYS_AUTHENTIC,
+	    "an honest key");
+	ok(got.count == 1 && got.key[0][0] == 7, "is handed on");
+	is_int(ask_liar_for_keys(&honest, sizeof honest - 1, &got), RESOLVE_KEYS_TEMPORARY,
+	    "one octet less");
+	is_int(ask_liar_for_keys(&hosts, sizeof hosts, &got), RESOLVE_KEYS_TEMPORARY,
+	    "addresses, and no keys");
+	LIES_OF_KEYS("an outcome that there is not", lie.outcome = RESOLVE_KEYS_OUTCOMES);
+	LIES_OF_KEYS("a negative outcome", lie.outcome = (enum resolve_keys_outcome) - 1);
+	LIES_OF_KEYS("more than fit", lie.count = RESOLVE_KEYS + 1);
+	LIES_OF_KEYS("found none", lie.count = 0);
+	LIES_OF_KEYS("denied, with a key", lie.outcome = RESOLVE_KEYS_DENIED);
+	LIES_OF_KEYS("no answer, with a key", lie.outcome = RESOLVE_KEYS_TEMPORARY);
+}
+
 static void
 test_address_is_rebuilt(void)
 {
@@ -183,6 +225,7 @@ static void
 test_child_dies(void)
 {
 	static struct resolve_result r;
+	struct resolve_keys k;
 	struct resolver *resolver = resolve_start(&any);
 
 	kill(resolver->pid, SIGKILL);
@@ -193,6 +236,10 @@ test_child_dies(void)
 	is_int(r.outcome, RESOLVE_TEMPORARY, "the same");
 	ok(resolve_ask(resolver, "a..b", true, clock_ms() + 10000, -1, &r), "a bad name");
 	is_int(r.outcome, RESOLVE_BAD_NAME, "needs no child");
+	ok(resolve_keys(resolver, "mx.test", clock_ms() + 10000, -1, &k), "nor do keys");
+	is_int(k.outcome, RESOLVE_KEYS_TEMPORARY, "without it");
+	ok(resolve_keys(resolver, "[192.0.2.1]", clock_ms() + 10000, -1, &k), "an address");
+	is_int(k.outcome, RESOLVE_KEYS_NONE, "has none");
 	resolve_stop(resolver);
 }
 
@@ -243,6 +290,7 @@ int
 main(void)
 {
 	test_lies();
+	test_lies_of_keys();
 	test_address_is_rebuilt();
 	test_child_has_nothing();
 	test_child_dies();

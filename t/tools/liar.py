@@ -1,15 +1,17 @@
 """liar.py ADDRESS - a name server that lies, fails and babbles on ADDRESS, port 53, UDP and TCP.
 
-Called by t/14-resolve.sh. The first label of a name in liar.test. says what is wrong with it; the
-functions below say how. Everything else that it knows is in hosts().
+Called by t/14-resolve.sh and t/1b-dnskeys.sh. The first label of a name in liar.test. says what is
+wrong with it, for _xpony names the second; the functions below say how. Everything else that it
+knows is in hosts().
 """
+import base64
 import os
 import select
 import socket
 import struct
 import sys
 
-A, NS, CNAME, SOA, MX, AAAA = 1, 2, 5, 6, 15, 28
+A, NS, CNAME, SOA, MX, TXT, AAAA = 1, 2, 5, 6, 15, 16, 28
 NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
 QR, AA, TC, RD, RA, AD = 0x8000, 0x400, 0x200, 0x100, 0x80, 0x20
 
@@ -229,6 +231,90 @@ def silent(x):
     x.silent = True
 
 
+def fingerprint(octet):
+    return "SHA256:" + base64.b64encode(bytes([octet] * 32)).decode().rstrip("=")
+
+
+def txt(owner, *strings):
+    return rr(owner, TXT, b"".join(bytes([len(s)]) + s.encode("latin-1") for s in strings))
+
+
+def good_key(x, octet=1):
+    return txt(x.name, "v=XPONY1; k=" + fingerprint(octet))
+
+
+def keys_ad(x):
+    """A good record with AD, asked for or not."""
+    x.flags |= AD
+    x.records = [good_key(x)]
+
+
+def keys_denied_ad(x):
+    x.flags |= AD
+
+
+def keys_gone_ad(x):
+    x.flags |= AD
+    x.rcode = NXDOMAIN
+
+
+def keys_overrun(x):
+    """A string that is longer than its record, and a good record after it."""
+    x.flags |= AD
+    text = ("v=XPONY1; k=" + fingerprint(9)).encode()
+    x.records = [rr(x.name, TXT, bytes([len(text) + 1]) + text), rr(x.name, TXT, b"\xff"), good_key(x)]
+
+
+def keys_empty(x):
+    """No string at all (RFC 1035 section 3.3.14 wants one), and one of no octets."""
+    x.flags |= AD
+    x.records = [rr(x.name, TXT, b""), rr(x.name, TXT, b"\0")]
+
+
+def keys_strangers(x):
+    """Keys of somebody else, of another type and of another class, with AD."""
+    x.flags |= AD
+    text = ("v=XPONY1; k=" + fingerprint(9)).encode()
+    data = bytes([len(text)]) + text
+    x.records = [txt("_xpony.other.test", text.decode()), rr(x.name, A, data), rr(x.name, 99, data),
+                 wire(x.name) + struct.pack("!HHIH", TXT, 3, 60, len(data)) + data]
+
+
+def keys_huge(x):
+    """A record of 60000 octets, by TCP, and a good one."""
+    x.flags |= AD
+    x.udp_truncated = True
+    x.records = [txt(x.name, *["v=XPONY1; x=" + "y" * 200] * 280), good_key(x)]
+
+
+def keys_many(x):
+    """More records than are looked at, more keys than are kept."""
+    x.flags |= AD
+    x.udp_truncated = True
+    x.records = [good_key(x, 1 + i % 200) for i in range(600)]
+
+
+def keys_noise(x):
+    x.flags |= AD
+    x.records = [rr(x.name, TXT, os.urandom(200)) for _ in range(5)]
+    x.records += [txt(x.name, "v=XPONY1;" + os.urandom(60).decode("latin-1")) for _ in range(5)]
+
+
+def keys_chain(x):
+    """An alias to a host whose keys come without AD: the alias had it."""
+    x.flags |= AD
+    x.records = [rr(x.name, CNAME, wire("_xpony.plain.liar.test"))]
+
+
+def keys_plain(x):
+    x.records = [good_key(x)]
+
+
+KEYS = {
+    "ad": keys_ad, "plain": keys_plain, "denied": keys_denied_ad, "gone-ad": keys_gone_ad,
+    "overrun": keys_overrun, "empty": keys_empty, "strangers": keys_strangers, "huge": keys_huge,
+    "many": keys_many, "noise": keys_noise, "chain": keys_chain,
+}
 BEHAVIOUR = {
     "gone": rcode(NXDOMAIN), "servfail": rcode(SERVFAIL), "refused": rcode(REFUSED), "silent": silent,
     "empty": rcode(NOERROR), "loop": cname_loop, "two": cname_loop, "hundred": hundred,
@@ -248,6 +334,10 @@ def answer(query, tcp):
         x.rcode = REFUSED
     elif first[:2] == "mx" and first[2:].isdigit():
         hosts(x)
+    elif first == "_xpony" and x.kind == TXT and x.name.split(".")[1] in KEYS:
+        KEYS[x.name.split(".")[1]](x)
+    elif first == "_xpony" and x.name.split(".")[1] in BEHAVIOUR:
+        BEHAVIOUR[x.name.split(".")[1]](x)
     elif first.startswith("chain-"):
         chain(x)
     elif first.startswith("mixed-"):

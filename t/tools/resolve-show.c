@@ -1,10 +1,13 @@
 /*
  * resolve-show - prints what the name resolution of lib/resolve.c finds, or where the route of
- * mailer/connect.c leads. Called by t/14-resolve.sh, and by a person who wants to know.
+ * mailer/connect.c leads. Called by t/14-resolve.sh, t/1b-dnskeys.sh, and by a person who wants
+ * to know.
  *
  *   resolve-show [-46an] [-w own-names-file] [-t seconds] name...
  *       one line "name: outcome culprit", one a found address, in the order to be tried;
  *       -n: no MX; -a: our addresses cut the MX list too
+ *   resolve-show -k [-t seconds] host...
+ *       the keys of hosts: one line "host: outcome ignored", one a key, in order
  *   resolve-show -c port [-46a] [-b source] [-w file] [-t seconds] destination...
  *       one line a connection, on and on until the verdict
  */
@@ -16,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "lib/clock.h"
+#include "lib/key.h"
 #include "lib/resolve.h"
 #include "mailer/connect.h"
 
@@ -47,6 +51,33 @@ show_result(const char *name, const struct resolve_result *r)
 		printf("%u %s %s%s\n", a->preference, a->host,
 		    inet_ntop(a->address.ss_family, octets, text, sizeof text),
 		    a->mx_authentic ? " authentic" : "");
+	}
+}
+
+static const char *const keys_outcome[RESOLVE_KEYS_OUTCOMES] = {
+    [RESOLVE_KEYS_AUTHENTIC] = "authentic",
+    [RESOLVE_KEYS_UNAUTHENTIC] = "unauthentic",
+    [RESOLVE_KEYS_DENIED] = "denied",
+    [RESOLVE_KEYS_NONE] = "none",
+    [RESOLVE_KEYS_TEMPORARY] = "temporary",
+};
+
+static int
+compare_keys(const void *a, const void *b)
+{
+	return memcmp(a, b, RESOLVE_KEY_HASH);
+}
+
+static void
+show_keys(const char *host, struct resolve_keys *r)
+{
+	char text[KEY_FINGERPRINT_MAX];
+
+	printf("%s: %s %u\n", host, keys_outcome[r->outcome], r->ignored);
+	qsort(r->key, r->count, sizeof r->key[0], compare_keys);
+	for (uint32_t i = 0; i < r->count; i++) {
+		key_fingerprint_write(r->key[i], text);
+		printf("%s\n", text);
 	}
 }
 
@@ -89,14 +120,14 @@ read_source(struct sockaddr_storage *source, const char *text)
 static struct resolve_options resolve;
 static struct route_options route;
 static const char *own_file;
-static bool mx = true;
+static bool mx = true, keys;
 
 static void
 read_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "46anc:b:w:t:")) != -1) {
+	while ((c = getopt(argc, argv, "46aknc:b:w:t:")) != -1) {
 		switch (c) {
 		case '4':
 		case '6':
@@ -104,6 +135,9 @@ read_options(int argc, char **argv)
 			break;
 		case 'a':
 			resolve.own_addresses = true;
+			break;
+		case 'k':
+			keys = true;
 			break;
 		case 'n':
 			mx = false;
@@ -139,6 +173,7 @@ int
 main(int argc, char **argv)
 {
 	static struct resolve_result r;
+	struct resolve_keys k;
 	struct ownnames own;
 	struct resolver *resolver;
 	char fault[256];
@@ -156,6 +191,10 @@ main(int argc, char **argv)
 
 		if (route.port != 0) {
 			show_route(*argv, &route, resolver);
+		} else if (keys) {
+			(void)resolve_keys(
+			    resolver, *argv, clock_ms() + seconds * 1000, -1, &k);
+			show_keys(*argv, &k);
 		} else {
 			(void)resolve_ask(
 			    resolver, *argv, mx, clock_ms() + seconds * 1000, -1, &r);
