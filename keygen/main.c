@@ -17,14 +17,16 @@
 #include <sodium.h>
 
 #include "lib/dns.h"
+#include "lib/duration.h"
 #include "lib/key.h"
 #include "lib/sandbox.h"
-#include "libxpony/base64.h"
+#include "public.h"
+#include "rotate.h"
 
-#define PUBLIC_TYPE "xpony-x25519 "
-#define PUBLIC_LINE_MAX (sizeof(PUBLIC_TYPE) + KEY_TEXT_MAX + KEY_COMMENT_MAX)
+enum action { MAKE, FINGERPRINT, PUBLIC, RECORD, NEXT, SWITCH, RETIRE };
 
-enum action { MAKE, FINGERPRINT, PUBLIC, RECORD };
+/* How long hosts may hold on to what they know of our keys (PROTOCOL.md, "Commitments"). */
+#define ANNOUNCED_SECONDS (30 * 86400)
 
 struct options {
 	enum action action;
@@ -32,14 +34,9 @@ struct options {
 	const char *comment; /* NULL: the host's name */
 	const char *group;   /* NULL: for the owner alone */
 	const char *host;    /* RECORD: the name of the MX host */
+	uint32_t min_age;    /* SWITCH: seconds since the next key was made */
+	bool has_age;        /* -a */
 	bool quiet;
-};
-
-/* What may be shown of a key. */
-struct public
-{
-	uint8_t octets[KEY_OCTETS];
-	char comment[KEY_COMMENT_MAX];
 };
 
 static void
@@ -50,8 +47,12 @@ print_usage(FILE *out)
 	    "       blackpony-keygen -l [-f file]\n"
 	    "       blackpony-keygen -y [-f file]\n"
 	    "       blackpony-keygen -r host [-f file]\n"
+	    "       blackpony-keygen -N [-q] [-C comment] [-f file]\n"
+	    "       blackpony-keygen -W [-q] [-a age] [-f file]\n"
+	    "       blackpony-keygen -R [-q] [-f file]\n"
 	    "Makes a host key, or shows its fingerprint (-l), public key (-y), or DNS\n"
-	    "record for the mail host of that name (-r).\n"
+	    "record for the mail host of that name (-r); or makes the next key (-N),\n"
+	    "switches to it (-W), and removes the old one (-R).\n"
 	    "Without -f the file is " BLACKPONY_HOSTKEY ".\n");
 }
 
@@ -101,36 +102,6 @@ set_comment(struct key *key, const char *comment)
 	}
 }
 
-/* As ssh-keygen -l writes it. */
-static void
-print_fingerprint(const struct public *p)
-{
-	char fingerprint[KEY_FINGERPRINT_MAX];
-
-	key_fingerprint(p->octets, fingerprint);
-	printf("256 %s %s (X25519)\n", fingerprint,
-	    p->comment[0] != '\0' ? p->comment : "no comment");
-}
-
-static void
-print_public(const struct public *p)
-{
-	char text[KEY_TEXT_MAX];
-
-	base64_encode(text, p->octets, sizeof(p->octets));
-	printf(PUBLIC_TYPE "%s%s%s\n", text, p->comment[0] != '\0' ? " " : "", p->comment);
-}
-
-/* For the zone file (PROTOCOL.md, "Keys in DNS"). */
-static void
-print_record(const struct public *p, const char *host)
-{
-	char fingerprint[KEY_FINGERPRINT_MAX];
-
-	key_fingerprint(p->octets, fingerprint);
-	printf("_xpony.%s. IN TXT \"v=XPONY1; k=%s\"\n", host, fingerprint);
-}
-
 /* The name of an MX host, to stand behind "_xpony.", without the dot at its end. */
 static char *
 host_name(char *name)
@@ -149,13 +120,6 @@ host_name(char *name)
 	return name;
 }
 
-static void
-publish(struct public *p, const struct key *key)
-{
-	memcpy(p->octets, key_public(key), sizeof(p->octets));
-	strlcpy(p->comment, key_comment(key), sizeof(p->comment));
-}
-
 static int
 make(const struct options *o)
 {
@@ -172,54 +136,44 @@ make(const struct options *o)
 		err(EX_OSERR, "no memory for a key");
 	set_comment(key, o->comment);
 	ok = key_write(key, o->file, o->group != NULL ? 0640 : 0600, group, why);
-	publish(&public, key);
+	public_of(&public, key);
 	key_free(key);
 	if (!ok)
 		errx(EX_CANTCREAT, "%s", why);
 	if (!o->quiet) {
 		printf("Host key saved in %s\nThe key fingerprint is:\n", o->file);
-		print_fingerprint(&public);
+		public_print_fingerprint(&public);
 	}
 	return finish();
 }
 
-static bool
-is_printable(const char *text)
+static int
+rotate(const struct options *o)
 {
-	while (*text >= ' ' && *text <= '~')
-		text++;
-	return *text == '\0';
-}
+	struct public public;
+	struct key *key;
 
-/* Reads what -y printed once. False when the file is no such thing, whatever else it may be; no
- * octet of a secret key is read. */
-static bool
-read_public_line(struct public *p, const char *path)
-{
-	char line[PUBLIC_LINE_MAX + 1] = "";
-	const size_t type = strlen(PUBLIC_TYPE);
-	size_t n, words;
-	ssize_t got;
-	int fd;
-
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return false;
-	got = read(fd, line, type);
-	if (got == (ssize_t)type && strcmp(line, PUBLIC_TYPE) == 0)
-		got = read(fd, line, sizeof(line) - 1);
-	else
-		got = -1;
-	close(fd);
-	if (got < 0)
-		return false;
-	line[strcspn(line, "\n")] = '\0';
-	words = strcspn(line, " ");
-	if (base64_decode(p->octets, sizeof(p->octets), &n, line, words) != ERR_NONE ||
-	    n != sizeof(p->octets) || !is_printable(line))
-		errx(EX_DATAERR, "%s: damaged public key", path);
-	strlcpy(p->comment, line + words + (line[words] == ' '), sizeof(p->comment));
-	return true;
+	switch (o->action) {
+	case NEXT:
+		key = key_fresh();
+		if (key == NULL)
+			err(EX_OSERR, "no memory for a key");
+		set_comment(key, o->comment);
+		rotate_next(o->file, key, &public);
+		key_free(key);
+		break;
+	case SWITCH:
+		rotate_switch(o->file, o->has_age ? o->min_age : ANNOUNCED_SECONDS, &public);
+		break;
+	default:
+		rotate_retire(o->file);
+		return EX_OK;
+	}
+	if (!o->quiet) {
+		printf("The %s key's fingerprint is:\n", o->action == NEXT ? "next" : "host");
+		public_print_fingerprint(&public);
+	}
+	return finish();
 }
 
 static int
@@ -229,7 +183,7 @@ show(const struct options *o)
 	struct public public;
 	struct key *key;
 
-	if (!read_public_line(&public, o->file)) {
+	if (!public_read_line(&public, o->file)) {
 		switch (key_read(&key, o->file, why)) {
 		case KEY_MISSING:
 			errx(EX_NOINPUT, "%s; make it with blackpony-keygen -f", why);
@@ -238,15 +192,15 @@ show(const struct options *o)
 		case KEY_OK:
 			break;
 		}
-		publish(&public, key);
+		public_of(&public, key);
 		key_free(key);
 	}
 	if (o->action == FINGERPRINT)
-		print_fingerprint(&public);
+		public_print_fingerprint(&public);
 	else if (o->action == PUBLIC)
-		print_public(&public);
+		public_write_line(&public, stdout);
 	else
-		print_record(&public, o->host);
+		public_print_record(&public, o->host);
 	return finish();
 }
 
@@ -256,6 +210,19 @@ choose(struct options *o, enum action action)
 	if (o->action != MAKE && o->action != action)
 		usage_error();
 	o->action = action;
+}
+
+/* What goes with what. */
+static void
+check_options(const struct options *o)
+{
+	const bool shows =
+	    o->action == FINGERPRINT || o->action == PUBLIC || o->action == RECORD;
+
+	if ((o->quiet && shows) || (o->group != NULL && o->action != MAKE) ||
+	    (o->has_age && o->action != SWITCH) ||
+	    (o->comment != NULL && o->action != MAKE && o->action != NEXT))
+		usage_error();
 }
 
 static void
@@ -268,8 +235,13 @@ parse_options(struct options *o, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "C:f:g:lqr:y", words, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "a:C:f:g:lNqRr:Wy", words, NULL)) != -1) {
 		switch (c) {
+		case 'a':
+			o->has_age = true;
+			if (!duration_parse(&o->min_age, optarg))
+				errx(EX_USAGE, "-a: a time is wanted, such as 30d or 12h");
+			break;
 		case 'C':
 			o->comment = optarg;
 			break;
@@ -282,12 +254,21 @@ parse_options(struct options *o, int argc, char **argv)
 		case 'l':
 			choose(o, FINGERPRINT);
 			break;
+		case 'N':
+			choose(o, NEXT);
+			break;
 		case 'q':
 			o->quiet = true;
+			break;
+		case 'R':
+			choose(o, RETIRE);
 			break;
 		case 'r':
 			choose(o, RECORD);
 			o->host = host_name(optarg);
+			break;
+		case 'W':
+			choose(o, SWITCH);
 			break;
 		case 'y':
 			choose(o, PUBLIC);
@@ -304,8 +285,7 @@ parse_options(struct options *o, int argc, char **argv)
 	}
 	if (optind < argc || o->file[0] == '\0')
 		usage_error();
-	if (o->action != MAKE && (o->comment != NULL || o->group != NULL || o->quiet))
-		usage_error();
+	check_options(o);
 }
 
 int
@@ -318,5 +298,14 @@ main(int argc, char **argv)
 		err(EX_OSERR, "cannot put the key out of others' reach");
 	if (sodium_init() < 0)
 		errx(EX_OSERR, "libsodium finds no source of randomness");
-	return o.action == MAKE ? make(&o) : show(&o);
+	switch (o.action) {
+	case MAKE:
+		return make(&o);
+	case NEXT:
+	case SWITCH:
+	case RETIRE:
+		return rotate(&o);
+	default:
+		return show(&o);
+	}
 }

@@ -6,9 +6,9 @@
  *
  * LMDB trusts its pages. What looks wrong before it is mapped (magic, version, meta pages, a
  * truncated file) is refused by store_open(). What only shows later, as an error or as a signal
- * inside LMDB (SIGSEGV, SIGBUS, SIGABRT), leaves a file "damaged" in the directory, and no
- * process opens the store while that file is there. So the worst that a broken disk does is to
- * end one process by a signal, whose mail sendmail keeps and tries again, and then to leave us
+ * inside LMDB (SIGSEGV, SIGBUS, SIGABRT), puts the file aside under the name data.mdb.damaged,
+ * and no new store is begun while that is there. So the worst that a broken disk does is to end
+ * one process by a signal, whose mail sendmail keeps and tries again, and then to leave us
  * without a store. Nothing is thrown away: a person decides.
  *
  * A process opens one store at a time (LMDB's rule: its locks are the process's), and after its

@@ -309,7 +309,7 @@ monitor_refused(struct session *s, const char *text)
 
 	if (s->state == SERVER_DH)
 		fault = ERR_CRYPTO;
-	else if (s->state == SERVER_BACKEND)
+	else if (s->state == SERVER_BACKEND && (text[0] == '\0' || memcmp(text, "421", 3) == 0))
 		fault = ERR_RESOURCE;
 	s->report.fault = (uint8_t)fault;
 	refuse(s, text[0] != '\0' ? text : err_reply(fault));

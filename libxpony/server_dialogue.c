@@ -108,11 +108,50 @@ server_refused(struct session *s)
 	return true;
 }
 
-/* The EHLO reply with the offer as its last keyword; inside, without STARTTLS. */
+/* Does what is demanded of this client keep the command from the back end? As long as it is in
+ * clear it may only introduce itself, begin to encrypt, and go (RFC 3207 section 4). */
+static bool
+is_forbidden(const struct session *s, enum smtp_verb verb)
+{
+	if (s->config->demand == SESSION_DEMAND_NOTHING || (s->upgraded && s->config->rot == 0))
+		return false;
+	switch (verb) {
+	case SMTP_EHLO:
+	case SMTP_HELO:
+	case SMTP_NOOP:
+	case SMTP_RSET:
+	case SMTP_QUIT:
+	case SMTP_XPONY:
+		return false;
+	case SMTP_STARTTLS:
+		return s->config->demand == SESSION_DEMAND_XPONY;
+	default:
+		return true;
+	}
+}
+
+/* Where we have nothing to offer, the client is not to blame and shall try again. */
+static void
+forbid(struct session *s)
+{
+	const char *reply = "530 5.7.0 Must issue an XPONY command first";
+
+	if (!s->config->offer || s->config->rot > 0)
+		reply = "454 4.7.0 Encryption is demanded but not available at present";
+	else if (s->config->demand == SESSION_DEMAND_ENCRYPTION)
+		reply = "530 5.7.0 Must issue an XPONY or STARTTLS command first";
+	engine_note_reply(
+	    s, reply[0] == '5' ? 530 : 454, (const uint8_t *)reply, strlen(reply));
+	(void)dialogue_line(&s->far.out, "%s", reply);
+}
+
+/* The EHLO reply with the offer as its last keyword; inside, and where it would not do, without
+ * STARTTLS. */
 static void
 put_ehlo_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 {
 	const char *offer = NULL;
+	const bool no_tls = s->upgraded || s->config->demand == SESSION_DEMAND_XPONY;
 	const uint8_t *text, *last;
 	size_t i, n, last_n;
 	struct advert rot;
@@ -126,7 +165,7 @@ put_ehlo_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 	last_n = smtp_reply_text(r, p, 0, &last);
 	for (i = 1; i < r->lines; i++) {
 		n = smtp_reply_text(r, p, i, &text);
-		if (!dialogue_wants_keyword(text, n, s->upgraded))
+		if (!dialogue_wants_keyword(text, n, no_tls))
 			continue;
 		(void)dialogue_line(&s->far.out, "250-%.*s", (int)last_n, (const char *)last);
 		last = text;
@@ -249,11 +288,14 @@ commands(struct session *s)
 	verb = s->barrier == BARRIER_AUTH ? SMTP_AUTH : smtp_verb(line, n);
 	if (s->pending > 0 && (verb == SMTP_XPONY || dialogue_barrier(verb) == BARRIER_EHLO))
 		return false;
-	if (verb == SMTP_STARTTLS && s->upgraded) {
+	if (is_forbidden(s, verb) || (verb == SMTP_STARTTLS && s->upgraded)) {
 		if (s->pending > 0)
 			return false;
 		buf_drop(&s->far.in, n);
-		(void)dialogue_line(&s->far.out, "%s", err_reply(ERR_SEQUENCE));
+		if (is_forbidden(s, verb))
+			forbid(s);
+		else
+			(void)dialogue_line(&s->far.out, "%s", err_reply(ERR_SEQUENCE));
 		return true;
 	}
 	if (verb == SMTP_XPONY)

@@ -54,6 +54,13 @@ enum session_suites {
 	SESSION_SUITES_PQ,        /* those with a KEM */
 };
 
+/* What the server demands of a client before it may send mail. ROTn is no encryption. */
+enum session_demand {
+	SESSION_DEMAND_NOTHING,
+	SESSION_DEMAND_ENCRYPTION, /* XPONY or STARTTLS */
+	SESSION_DEMAND_XPONY,
+};
+
 struct session_report {
 	uint64_t messages; /* accepted with 2xx after the final dot */
 	uint64_t octets;   /* of message bodies that went through, dots included */
@@ -104,6 +111,7 @@ struct session_config {
 	struct suite_list suites;
 	int rot;    /* 1..25: ROTn and nothing else */
 	bool offer; /* server: offer XPONY at all */
+	uint8_t demand; /* server: enum session_demand */
 	uint8_t s_public[NOISE_KEY];
 	struct commitment commitment; /* server: what every client is promised */
 	void (*random)(

@@ -15,6 +15,13 @@ refuse(char *why, const struct hop *hop, const char *reason)
 	return false;
 }
 
+/* A term that ends later than any can was written while the clock was wrong. */
+static bool
+term_runs(const struct pins_key *key, int64_t now)
+{
+	return key->committed_until > now && key->committed_until <= now + TRUST_COMMITMENT_MAX;
+}
+
 /* A running commitment is a promise that the host will show one of its keys. */
 static bool
 commitment_runs(const struct pins_host *host, int64_t now)
@@ -22,9 +29,16 @@ commitment_runs(const struct pins_host *host, int64_t now)
 	uint32_t i;
 
 	for (i = 0; i < host->keys; i++)
-		if (host->key[i].committed_until > now)
+		if (term_runs(&host->key[i], now))
 			return true;
 	return false;
+}
+
+/* Whom his own administrator tells to do without XPONY, no promise binds. */
+static bool
+is_committed(const struct trust *t)
+{
+	return t->policy.level != POLICY_NONE && commitment_runs(&t->known, t->now);
 }
 
 static struct pins_key *
@@ -52,10 +66,10 @@ trust_host(struct trust *t, const struct hop *hop, struct trust_terms *terms, ch
 		return false;
 	}
 	(void)pins_get(t->pins, hop->domain, hop->host, &t->known);
-	committed = commitment_runs(&t->known, t->now);
+	committed = is_committed(t);
 	terms->must_upgrade = t->policy.level >= POLICY_PINNED || t->policy.pq || committed;
 	terms->may_descend = !t->policy.pq && !committed;
-	terms->offer = t->policy.level != POLICY_NONE || committed;
+	terms->offer = t->policy.level != POLICY_NONE;
 	terms->suites = t->policy.pq ? SESSION_SUITES_PQ : SESSION_SUITES_ALL;
 	if (t->rot && (t->policy.level > POLICY_MAY || terms->must_upgrade))
 		return refuse(why, hop, "policy or a commitment forbids ROTn");
@@ -103,7 +117,7 @@ note_change(struct trust *t, const uint8_t fingerprint[32])
 static bool
 is_acceptable(const struct pins_host *host, const struct pins_key *key, int64_t now)
 {
-	return !commitment_runs(host, now) || key->committed_until > now || key->announced;
+	return !commitment_runs(host, now) || term_runs(key, now) || key->announced;
 }
 
 /* Does what we remember of the host vouch for this key? */
@@ -159,40 +173,50 @@ judge(struct trust *t, const struct hop *hop, const uint8_t fingerprint[32], cha
 					     : "its key has changed against its commitment");
 }
 
-/* A key that nobody spoke for makes all that was known before it doubtful, or whoever stood
- * between us once would stay welcome: only keys whose term runs remain. */
-static void
-forget_strangers(struct pins_host *host, int64_t now)
-{
-	uint32_t i, kept = 0;
-
-	for (i = 0; i < host->keys; i++)
-		if (host->key[i].committed_until > now)
-			host->key[kept++] = host->key[i];
-	host->keys = kept;
-}
-
 struct sighting {
 	const struct trust *t;
 	const uint8_t *fingerprint;
 	const struct commitment *commitment;
 };
 
-/* Where a new key goes: a free place, else that of the one longest unseen whose term does not
- * run, and which is not among the first `keep`. */
-static struct pins_key *
-make_room(struct pins_host *host, uint32_t keep, int64_t now)
+static bool
+is_announced(const struct commitment *c, const uint8_t fingerprint[32])
 {
-	struct pins_key *oldest = NULL;
-	uint32_t i;
+	uint32_t n = c->keys < COMMITMENT_KEYS ? c->keys : COMMITMENT_KEYS;
 
-	if (host->keys < PINS_KEYS)
-		return &host->key[host->keys++];
-	for (i = keep; i < PINS_KEYS; i++)
-		if (host->key[i].committed_until <= now &&
-		    (oldest == NULL || host->key[i].last_seen < oldest->last_seen))
-			oldest = &host->key[i];
-	return oldest;
+	return is_listed(c->key, n, fingerprint);
+}
+
+/* Keeps the keys whose term runs, and with a promise the one that made it and those that it
+ * speaks for. All others are strangers: whoever stood between us once would stay welcome. */
+static void
+forget_strangers(struct pins_host *host, const struct commitment *promise, int64_t now)
+{
+	uint32_t i, kept = 0;
+
+	for (i = 0; i < host->keys; i++) {
+		struct pins_key key = host->key[i];
+
+		if (promise != NULL && i > 0)
+			key.announced = is_announced(promise, key.fingerprint);
+		if (term_runs(&key, now) || (promise != NULL && (i == 0 || key.announced)))
+			host->key[kept++] = key;
+	}
+	host->keys = kept;
+}
+
+/* NULL when there is no room: no key that somebody speaks for makes way for another. */
+static struct pins_key *
+add_key(struct pins_host *host, const uint8_t fingerprint[32])
+{
+	struct pins_key *key;
+
+	if (host->keys >= PINS_KEYS)
+		return NULL;
+	key = &host->key[host->keys++];
+	memset(key, 0, sizeof(*key));
+	memcpy(key->fingerprint, fingerprint, sizeof(key->fingerprint));
+	return key;
 }
 
 /* The key that was shown last stands first: it is the pinned one. */
@@ -206,6 +230,20 @@ to_front(struct pins_host *host, struct pins_key *key)
 	return &host->key[0];
 }
 
+/* A key's age counts from when it was first shown. Announced keys start at zero; so does one
+ * that gave way to another and comes back, unless its term runs: two interceptions that lie a
+ * month apart are not a month. */
+static void
+note_age(const struct pins_host *host, struct pins_key *key, int64_t now)
+{
+	bool came_back = key != host->key && !term_runs(key, now);
+
+	if (key->last_seen == 0 || came_back || key->first_seen > now)
+		key->first_seen = now;
+	key->last_seen = now;
+	key->count++;
+}
+
 /* A commitment counts per key, and only for as long as the key has been known: one sighting
  * enforces nothing (PROTOCOL.md, "Commitments"). */
 static void
@@ -213,8 +251,6 @@ commit(struct pins_key *key, const struct commitment *c, int64_t now)
 {
 	int64_t term = now - key->first_seen;
 
-	if (!c->present)
-		return;
 	key->max_age = c->max_age;
 	if (term > c->max_age)
 		term = c->max_age;
@@ -223,18 +259,19 @@ commit(struct pins_key *key, const struct commitment *c, int64_t now)
 	key->committed_until = term > 0 ? now + term : 0;
 }
 
+/* A promise is whole: it names all keys that the host will show, and takes the place of what
+ * was announced before. */
 static void
 announce(struct pins_host *host, const struct commitment *c, int64_t now)
 {
 	struct pins_key *key;
 	uint32_t i;
 
-	for (i = 0; c->present && i < c->keys && i < COMMITMENT_KEYS; i++) {
+	forget_strangers(host, c, now);
+	for (i = 0; i < c->keys && i < COMMITMENT_KEYS; i++) {
 		if (find_key(host, c->key[i]) != NULL ||
-		    (key = make_room(host, 1, now)) == NULL)
+		    (key = add_key(host, c->key[i])) == NULL)
 			continue;
-		memset(key, 0, sizeof(*key));
-		memcpy(key->fingerprint, c->key[i], sizeof(key->fingerprint));
 		key->first_seen = now;
 		key->announced = 1;
 	}
@@ -250,20 +287,28 @@ note_sighting(struct pins_host *host, void *context)
 	host->last_upgraded = now;
 	host->clear_deferred = 0;
 	if (key == NULL) {
-		forget_strangers(host, now);
-		if ((key = make_room(host, 0, now)) == NULL)
-			return false;
-		memset(key, 0, sizeof(*key));
-		memcpy(key->fingerprint, s->fingerprint, sizeof(key->fingerprint));
+		forget_strangers(host, NULL, now);
+		if ((key = add_key(host, s->fingerprint)) == NULL)
+			return true;
 	}
-	if (key->last_seen == 0)
-		key->first_seen = now; /* announced keys start at age zero */
-	key->last_seen = now;
-	key->count++;
+	note_age(host, key, now);
 	key = to_front(host, key);
+	if (!s->commitment->present)
+		return true;
 	commit(key, s->commitment, now);
-	announce(host, s->commitment, now);
+	if (s->commitment->max_age > 0)
+		announce(host, s->commitment, now);
 	return true;
+}
+
+/* Behind what is in the note already. */
+static void
+note_forgotten(struct trust *t, const char *reason)
+{
+	size_t n = strlen(t->note);
+
+	(void)snprintf(t->note + n, sizeof(t->note) - n, "%snot remembered: %.160s",
+	    n > 0 ? "; " : "", reason);
 }
 
 bool
@@ -281,7 +326,7 @@ trust_peer(struct trust *t, const struct hop *hop, const uint8_t key[32], bool p
 		return false;
 	if (t->pins != NULL &&
 	    !pins_update(t->pins, hop->domain, hop->host, note_sighting, &sighting, reason))
-		(void)snprintf(t->note, sizeof(t->note), "not remembered: %.250s", reason);
+		note_forgotten(t, reason);
 	return true;
 }
 
@@ -313,7 +358,7 @@ trust_clear(struct trust *t, const struct hop *hop, bool starttls, bool *enforce
 	*enforce_tls = t->policy.level == POLICY_ENCRYPT;
 	if (t->policy.level >= POLICY_PINNED || t->policy.pq)
 		return refuse(why, hop, "policy demands XPONY, and the host did not upgrade");
-	if (commitment_runs(&t->known, t->now))
+	if (is_committed(t))
 		return refuse(why, hop, "its commitment runs, and the host did not upgrade");
 	if (t->policy.level == POLICY_ENCRYPT) {
 		if (!starttls)

@@ -45,8 +45,8 @@ backend_is_sendmail(char *const argv[])
 	return strncmp(slash != NULL ? slash + 1 : argv[0], "sendmail", 8) == 0;
 }
 
-/* sendmail takes a -M value as it is, whatever is in it (t/61-sendmail-bs-facts). Ours go into a
- * header and into rulesets: nothing but names and base64. */
+/* sendmail takes a -M value as it is, whatever is in it (t/61-sendmail-bs-facts). Ours go into
+ * a header and into rulesets: nothing but names and base64. */
 static bool
 add_macro(struct arguments *a, const char *name, const char *value)
 {
@@ -80,7 +80,8 @@ add_macros(struct arguments *a, const struct backend_about *about)
 	return add_macro(a, "tls_version", "XPONY1") && add_macro(a, "cipher", about->suite) &&
 	       add_macro(a, "cipher_bits", bits) && add_macro(a, "verify", "NO") &&
 	       add_macro(a, "pony_suite", about->suite) &&
-	       (key == NULL || add_macro(a, "pony_key", key));
+	       (key == NULL || add_macro(a, "pony_key", key)) &&
+	       (!about->relay || add_macro(a, "pony_relay", key));
 }
 
 /* False, with nothing held, for lack of memory or a value that is no macro's. */

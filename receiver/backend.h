@@ -22,12 +22,14 @@
  *   {verify}       NO     /  never OK: stock rulesets grant relaying for that
  *   {pony_suite}   suite  \  upgraded sessions: for the administrator's own rulesets
  *   {pony_key}     key    /  without its "SHA256:"; left out when key is NULL
+ *   {pony_relay}   key    the same, when that key may relay: what sendmail.relay.m4 tests
  */
 struct backend_about {
 	bool upgraded;
 	const char *suite; /* upgraded: the suite's name, or "ROT13" */
 	int bits;          /* upgraded: the suite's strength; 0 for ROTn */
 	const char *key;   /* upgraded: the peer key's fingerprint "SHA256:...", or NULL */
+	bool relay;        /* upgraded, with a key: it may relay */
 };
 
 /* Starts argv[0] with argv (NULL-terminated, argv[0] an absolute path) on fd as its standard

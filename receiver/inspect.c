@@ -22,6 +22,9 @@
 #include "greeting.h"
 #include "inspect.h"
 #include "pair.h"
+#include "peers.h"
+#include "promise.h"
+#include "relaykeys.h"
 
 #define SENDMAIL_CF "/etc/mail/sendmail.cf"
 #define CF_LINE_MAX 2048
@@ -129,6 +132,52 @@ check_key(struct inspection *i)
 	key_free(key);
 }
 
+/* The public half alone is what clients are told, so here, once, it is held against the secret.
+ */
+static bool
+next_key_fits(const char *key_file, const uint8_t fingerprint[KEY_HASH], char *why)
+{
+	char file[4096], told[KEY_FINGERPRINT_MAX], is[KEY_FINGERPRINT_MAX];
+	struct key *next;
+
+	(void)snprintf(file, sizeof(file), "%s.next", key_file);
+	if (key_read(&next, file, why) != KEY_OK)
+		return false;
+	key_fingerprint(key_public(next), is);
+	key_fingerprint_write(fingerprint, told);
+	key_free(next);
+	if (strcmp(is, told) == 0)
+		return true;
+	(void)snprintf(why, KEY_REASON_MAX,
+	    "%.255s.pub tells another key than %.51s; remove it and run blackpony-keygen -N",
+	    file, is);
+	return false;
+}
+
+static void
+check_promise(struct inspection *i)
+{
+	const struct promise_about *promise = i->about->promise;
+	char why[PROMISE_REASON_MAX], print[KEY_FINGERPRINT_MAX];
+	struct commitment c;
+	struct key *key;
+
+	if (key_read(&key, i->about->key_file, why) != KEY_OK)
+		return; /* check_key() has said so */
+	if (!promise_make(&c, promise, key_public(key), why))
+		fault(i, "no commitment is sent: %s", why);
+	else if (c.max_age == 0)
+		ok(i, "an earlier commitment is taken back");
+	else if (!next_key_fits(i->about->key_file, c.key[0], why))
+		fault(i, "the commitment cannot be kept: %s", why);
+	else {
+		key_fingerprint_write(c.key[0], print);
+		ok(i, "commits for %lu seconds to the host key, the next key %s and %lu siblings",
+		    (unsigned long)c.max_age, print, (unsigned long)c.keys - 1);
+	}
+	key_free(key);
+}
+
 static void
 check_backend(struct inspection *i)
 {
@@ -149,6 +198,7 @@ check_backend(struct inspection *i)
 /* What matters in a sendmail.cf. */
 struct configuration {
 	bool delay_checks;
+	bool relay_rule; /* sendmail.relay.m4 is in it */
 	char trusted_user[64];
 };
 
@@ -166,6 +216,8 @@ read_configuration(struct configuration *c, const char *path)
 		/* Only FEATURE(delay_checks) makes check_rcpt call the client's check. */
 		if (line[0] == 'R' && strstr(line, "$>checkrelay ") != NULL)
 			c->delay_checks = true;
+		if (line[0] == 'R' && strstr(line, "$&{pony_relay}") != NULL)
+			c->relay_rule = true;
 		if (strncmp(line, trusted, sizeof(trusted) - 1) == 0) {
 			line[strcspn(line, "\r\n")] = '\0';
 			strlcpy(c->trusted_user, line + sizeof(trusted) - 1,
@@ -209,6 +261,46 @@ check_configuration(struct inspection *i)
 }
 
 static void
+check_peers(struct inspection *i)
+{
+	const char *file = i->about->peers;
+	char why[PEERS_REASON_MAX];
+	struct peers peers;
+
+	if (!peers_find(&peers, file, NULL, why))
+		fault(i, "%s; until that is mended every client gets 421", why);
+	else if (peers.networks > 0)
+		ok(i, "%s: networks of clients: %zu", file, peers.networks);
+	else
+		ok(i, "%s: nothing is demanded of clients", file);
+}
+
+static void
+check_relay_keys(struct inspection *i)
+{
+	const char *cf = i->about->sendmail_cf != NULL ? i->about->sendmail_cf : SENDMAIL_CF;
+	const char *file = i->about->relay_keys;
+	char why[RELAYKEYS_REASON_MAX];
+	struct configuration c;
+	struct relaykeys keys;
+
+	if (!relaykeys_find(&keys, file, NULL, why))
+		fault(i, "%s; until that is mended nobody may relay by key", why);
+	else if (keys.keys == 0)
+		ok(i, "%s: nobody may relay by key", file);
+	else if (!backend_is_sendmail(i->about->backend))
+		fault(i, "%s has keys, but the back end is told of them only if it is sendmail",
+		    file);
+	else if (!read_configuration(&c, cf) || !c.relay_rule)
+		fault(i,
+		    "%s has keys, but %s no rule for them; include sendmail.relay.m4 in "
+		    "sendmail.mc and make sendmail.cf anew",
+		    file, cf);
+	else
+		ok(i, "%s: keys that may relay: %zu", file, keys.keys);
+}
+
+static void
 check_name(struct inspection *i)
 {
 	const char *wanted = i->about->name;
@@ -241,8 +333,14 @@ inspect_run(const struct inspect_about *about, FILE *out)
 	check_pair(&i, "IPv4", AF_INET, "192.0.2.1", "198.51.100.1");
 	check_pair(&i, "IPv6", AF_INET6, "2001:db8::1", "2001:db8::2");
 	check_key(&i);
+	if (about->promise != NULL)
+		check_promise(&i);
 	check_backend(&i);
 	check_configuration(&i);
 	check_name(&i);
+	if (about->peers != NULL)
+		check_peers(&i);
+	if (about->relay_keys != NULL)
+		check_relay_keys(&i);
 	return i.faulty ? EX_CONFIG : EX_OK;
 }

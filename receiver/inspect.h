@@ -7,11 +7,16 @@
 
 #include <stdio.h>
 
+#include "promise.h"
+
 struct inspect_about {
 	char *const *backend;    /* the back end's argv, as the receiver would start it */
 	const char *sendmail_cf; /* NULL for /etc/mail/sendmail.cf */
 	const char *name;        /* -n, or NULL when sendmail's $j is to be used */
 	const char *key_file;    /* -k */
+	const char *peers;       /* NULL: not looked at */
+	const char *relay_keys;  /* NULL: not looked at */
+	const struct promise_about *promise; /* NULL without -c */
 };
 
 /* Writes one line an item to out, "ok: ..." or "fault: ... what to do". Returns EX_OK, or

@@ -4,6 +4,7 @@
  * true client.
  */
 #include "lib/clock.h"
+#include "lib/duration.h"
 #include "lib/launch.h"
 #include "lib/log.h"
 #include "libxpony/rot.h"
@@ -12,6 +13,7 @@
 #include "receiver/inspect.h"
 #include "receiver/monitor.h"
 #include "receiver/pair.h"
+#include "receiver/promise.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -33,8 +35,11 @@ static char *const default_backend[] = {
 struct settings {
 	const char *key_file;
 	const char *name;
+	const char *own_names;
 	char *const *backend;
 	struct suite_list suites;
+	struct promise_about promise;
+	bool commits; /* -c */
 	int rot;
 	bool check;
 };
@@ -42,8 +47,10 @@ struct settings {
 static void
 usage(FILE *out)
 {
-	(void)fprintf(out, "usage: " NAME " [-v] [-k hostkey] [-n name] [-s suites] [--check]\n"
-			   "                          [-- backend [argument ...]]\n");
+	(void)fprintf(out,
+	    "usage: " NAME " [-v] [-c max-age] [-k hostkey] [-n name] [-o names]\n"
+	    "                          [-S siblings] [-s suites] [--check]\n"
+	    "                          [-- backend [argument ...]]\n");
 }
 
 /* Under inetd standard error is the client's connection, so a fault goes to the log; a person
@@ -65,6 +72,26 @@ fault(const char *what, const char *which)
 	return EX_USAGE;
 }
 
+/* Full names with commas between them? */
+static bool
+are_names(const char *names)
+{
+	char name[GREETING_NAME_MAX];
+	size_t n;
+
+	for (;; names += n + 1) {
+		n = strcspn(names, ",");
+		if (n >= sizeof(name))
+			return false;
+		memcpy(name, names, n);
+		name[n] = '\0';
+		if (!greeting_is_name(name) || strchr(name, '.') == NULL)
+			return false;
+		if (names[n] == '\0')
+			return true;
+	}
+}
+
 static int
 parse_option(struct settings *set, int option)
 {
@@ -78,6 +105,9 @@ parse_option(struct settings *set, int option)
 	case 'n':
 		set->name = optarg;
 		return greeting_is_name(optarg) ? EX_OK : fault("-n wants a host name", optarg);
+	case 'o':
+		set->own_names = optarg;
+		return are_names(optarg) ? EX_OK : fault("-o wants full host names", optarg);
 	case 's':
 		if ((set->rot = rot_parse(optarg, strlen(optarg))) > 0)
 			return EX_OK;
@@ -85,6 +115,14 @@ parse_option(struct settings *set, int option)
 			return EX_OK;
 		return fault("-s wants a list of known suites", optarg);
 	case 'c':
+		set->commits = true;
+		return duration_parse(&set->promise.max_age, optarg)
+			   ? EX_OK
+			   : fault("-c wants a time, such as 30d or 12h", optarg);
+	case 'S':
+		set->promise.siblings = optarg;
+		return EX_OK;
+	case 'C':
 		set->check = true;
 		return EX_OK;
 	default:
@@ -96,14 +134,14 @@ parse_option(struct settings *set, int option)
 static int
 parse(struct settings *set, int argc, char **argv)
 {
-	static const struct option longs[] = {{"check", no_argument, NULL, 'c'},
+	static const struct option longs[] = {{"check", no_argument, NULL, 'C'},
 	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
 	int option, status;
 
 	*set = (struct settings){.key_file = BLACKPONY_HOSTKEY, .backend = default_backend};
 	suite_list_default(&set->suites);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+vk:n:s:", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+vc:k:n:o:S:s:", longs, NULL)) != -1) {
 		if (option == 'h') {
 			usage(stdout);
 			return EX_OK;
@@ -117,6 +155,7 @@ parse(struct settings *set, int argc, char **argv)
 	}
 	if (optind < argc)
 		set->backend = argv + optind;
+	set->promise.key_file = set->key_file;
 	if (set->backend[0][0] != '/')
 		return fault("the back end wants an absolute path", set->backend[0]);
 	return -1;
@@ -160,6 +199,52 @@ take_key(const struct settings *set, struct monitor *m)
 	}
 }
 
+/* What is demanded of this client. A file that says it unclearly is no reason to take mail that
+ * might be forbidden: nobody's is taken until it is mended. */
+static enum session_demand
+take_peers(struct monitor *m)
+{
+	char why[PEERS_REASON_MAX];
+	struct log_line l;
+
+	if (!peers_find(&m->peers, BLACKPONY_PEERS, &m->client, why)) {
+		m->peers_unknown = true;
+		log_start(&l, NULL);
+		log_words(&l, "no mail taken");
+		log_add(&l, "reason", why);
+		log_send(&l, LOG_ERR);
+		return SESSION_DEMAND_XPONY;
+	}
+	switch (m->peers.demand) {
+	case PEERS_MAY:
+		return SESSION_DEMAND_NOTHING;
+	case PEERS_ENCRYPT:
+		return SESSION_DEMAND_ENCRYPTION;
+	case PEERS_KEY:
+		return SESSION_DEMAND_XPONY;
+	}
+	return SESSION_DEMAND_XPONY;
+}
+
+/* What cannot be kept is not promised; mail goes on. */
+static void
+take_promise(const struct settings *set, const struct monitor *m, struct commitment *c)
+{
+	char why[PROMISE_REASON_MAX];
+	struct log_line l;
+
+	if (!set->commits || m->key == NULL)
+		return;
+	if (m->key_is_fresh)
+		(void)snprintf(why, sizeof(why), "there is no host key");
+	else if (promise_make(c, &set->promise, key_public(m->key), why))
+		return;
+	log_start(&l, NULL);
+	log_words(&l, "no commitment sent");
+	log_add(&l, "reason", why);
+	log_send(&l, LOG_ERR);
+}
+
 /* Whom the engine becomes: a user that owns nothing. */
 static bool
 find_engine_user(struct launch *launch)
@@ -179,7 +264,9 @@ serve(const struct settings *set)
 	struct monitor m = {.started = clock_ms(),
 	    .backend = (char **)set->backend,
 	    .suites = &set->suites,
-	    .rot = set->rot};
+	    .rot = set->rot,
+	    .own_names = set->own_names,
+	    .relay_keys = BLACKPONY_RELAY_KEYS};
 	struct session_config config = {.role = SESSION_SERVER,
 	    .suites = set->suites,
 	    .rot = set->rot,
@@ -198,8 +285,10 @@ serve(const struct settings *set)
 	m.name = config.name = name;
 	take_key(set, &m);
 	config.offer = m.key != NULL;
+	config.demand = (uint8_t)take_peers(&m);
 	if (m.key != NULL)
 		memcpy(config.s_public, key_public(m.key), KEY_OCTETS);
+	take_promise(set, &m, &config.commitment);
 	launch.key = m.key;
 	if (launch_engine(&launch, &m.engine) > 0)
 		monitor_run(&m);
@@ -221,8 +310,12 @@ main(int argc, char **argv, char **envp)
 	if (sodium_init() < 0)
 		return EX_OSERR;
 	if (set.check) {
-		struct inspect_about about = {
-		    .backend = set.backend, .name = set.name, .key_file = set.key_file};
+		struct inspect_about about = {.backend = set.backend,
+		    .name = set.name,
+		    .key_file = set.key_file,
+		    .peers = BLACKPONY_PEERS,
+		    .relay_keys = BLACKPONY_RELAY_KEYS,
+		    .promise = set.commits ? &set.promise : NULL};
 
 		return inspect_run(&about, stdout);
 	}

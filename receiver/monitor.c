@@ -8,6 +8,7 @@
 #include "lib/request.h"
 #include "receiver/backend.h"
 #include "receiver/pair.h"
+#include "receiver/relaykeys.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -72,6 +73,47 @@ answer_dh(struct monitor *m, const struct session_request *q)
 	return sent;
 }
 
+/* Did the client mean this host, by any of its names? */
+static bool
+is_meant(const struct monitor *m)
+{
+	char name[sizeof(m->meant)];
+	const char *next = m->own_names;
+	size_t n;
+
+	if (relaykeys_is_own_name(m->meant, m->name))
+		return true;
+	while (next != NULL) {
+		n = strcspn(next, ",");
+		(void)snprintf(name, sizeof(name), "%.*s", (int)n, next);
+		if (relaykeys_is_own_name(m->meant, name))
+			return true;
+		next = next[n] == ',' ? next + n + 1 : NULL;
+	}
+	return false;
+}
+
+/* May the peer relay? It has proved its key; but to whom it thought it did decides, or a man in
+ * the middle could pass on to us a handshake that was for another (PROTOCOL.md, "Payloads"). */
+static bool
+may_relay(const struct monitor *m)
+{
+	char why[RELAYKEYS_REASON_MAX];
+	struct relaykeys r;
+
+	if (!relaykeys_find(&r, m->relay_keys, m->peer, why)) {
+		log_fault(m, "nobody may relay by key", why);
+		return false;
+	}
+	if (r.listed && !is_meant(m)) {
+		(void)snprintf(why, sizeof(why), "its key is listed, but it meant %s",
+		    m->meant[0] != '\0' ? m->meant : "no host in particular");
+		log_fault(m, "no relaying", why);
+		return false;
+	}
+	return r.listed;
+}
+
 /* What sendmail is to be told of the session. False when no such suite was on offer. */
 static bool
 describe(const struct monitor *m, const struct session_request *q, struct backend_about *about,
@@ -98,6 +140,7 @@ describe(const struct monitor *m, const struct session_request *q, struct backen
 	about->bits = m->suites->suite[i]->bits;
 	key_fingerprint(m->peer, fingerprint);
 	about->key = fingerprint;
+	about->relay = may_relay(m);
 	return true;
 }
 
@@ -120,6 +163,26 @@ start_backend(struct monitor *m, const struct backend_about *about, char *why, s
 	return -1;
 }
 
+/* Is this client kept from every back end? The reply then says why. That mail in clear is not
+ * taken where none is wanted, is the engine's to see to (enum session_demand). */
+static bool
+is_shut_out(
+    const struct monitor *m, const struct backend_about *about, char reply[SESSION_TEXT_MAX])
+{
+	if (m->peers_unknown) {
+		(void)snprintf(reply, SESSION_TEXT_MAX,
+		    "421 4.3.5 %.255s System incorrectly configured", m->name);
+		return true;
+	}
+	if (m->peers.demand != PEERS_KEY || about->key == NULL ||
+	    peers_has_key(&m->peers, m->peer))
+		return false;
+	log_fault(m, "not one of the keys for this address", about->key);
+	(void)snprintf(reply, SESSION_TEXT_MAX,
+	    "451 4.7.5 %s is not one of the keys for your address", about->key);
+	return true;
+}
+
 static bool
 answer_backend(struct monitor *m, const struct session_request *q)
 {
@@ -134,7 +197,8 @@ answer_backend(struct monitor *m, const struct session_request *q)
 		return false;
 	}
 	m->backends++;
-	if ((fd = start_backend(m, &about, why, sizeof(why))) < 0) {
+	if (!is_shut_out(m, &about, a.text) &&
+	    (fd = start_backend(m, &about, why, sizeof(why))) < 0) {
 		log_fault(m, "no back end", why);
 		(void)snprintf(a.text, sizeof(a.text),
 		    "421 4.3.0 %.255s Service not available, closing connection", m->name);

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include "lib/key.h"
 #include "libxpony/suite.h"
+#include "receiver/peers.h"
 
 #define MONITOR_BACKENDS 2 /* one for the clear part, one after the upgrade */
 
@@ -21,8 +22,12 @@ struct monitor {
 	char **backend; /* argv */
 	const struct suite_list *suites;
 	int rot;
-	const char *name; /* in our greeting */
-	struct key *key;  /* NULL with ROTn or when no upgrade is offered */
+	const char *name;       /* in our greeting */
+	const char *own_names;  /* more names of ours, with commas between them; or NULL */
+	const char *relay_keys; /* the file with keys that may relay */
+	struct peers peers;     /* what is demanded of this client */
+	bool peers_unknown;     /* nobody knows: the file is faulty */
+	struct key *key;        /* NULL with ROTn or when no upgrade is offered */
 	bool key_is_fresh;
 	bool dh_granted; /* the static Diffie-Hellman is used up */
 	int backends;    /* started so far */

@@ -198,11 +198,12 @@ keys "who does not validate sets no AD" "mx.signed.test: unauthentic 0|$f1" mx.s
 # Lies.
 world_ip wire <<<"addr add $liar/24 dev br0"
 host_spawn wire liar python3 "$abs_top_srcdir/t/tools/liar.py" $liar
-wait_for 5 host_listens wire 53
-asks "nameserver $liar" 'options timeout:1 attempts:1'
+# Port 53 alone would be nsd's, which is there all along.
+wait_for 10 grep -q ': 36004D0A:0035 ' "/proc/${host_pid[wire]}/net/tcp" || bail "no liar"
+asks "nameserver $liar"
 keys "AD unasked, from elsewhere" "ad.liar.test: unauthentic 0|$f1" ad.liar.test
 keys "NXDOMAIN with AD, from elsewhere" "gone-ad.liar.test: none 0" gone-ad.liar.test
-asks "nameserver $liar" 'options timeout:1 attempts:1 trust-ad'
+asks "nameserver $liar" 'options trust-ad'
 keys "AD" "ad.liar.test: authentic 0|$f1" ad.liar.test
 keys "no AD" "plain.liar.test: unauthentic 0|$f1" plain.liar.test
 keys "an alias with AD, its end without" "chain.liar.test: unauthentic 0|$f1" chain.liar.test
@@ -218,9 +219,9 @@ is "$(head -n 1 <<<"$out") $(grep -c SHA256 <<<"$out")" "many.liar.test: authent
 for _ in 1 2 3 4 5 6; do
 	like "$(host_run client "$show" -k noise.liar.test 2>/dev/null)" '^noise[.]liar[.]test: (denied|temporary) [0-9]+$' "noise"
 done
-for lie in servfail refused silent wrongid wrongquestion babble stump pointer overrun countlie \
+asks "nameserver $liar" 'options timeout:1 attempts:1 trust-ad' # most of them are not worth a long wait
+for lie in servfail refused silent wrongid wrongquestion babble stump pointer countlie \
 	lame truncated cut; do
-	[ $lie != overrun ] || continue # has a lie of its own
 	keys "$lie" "$lie.liar.test: temporary 0" $lie.liar.test
 done
 

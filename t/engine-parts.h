@@ -142,6 +142,7 @@ struct world {
 	/* set up by the test */
 	bool no_client, no_server;
 	int rot_client, rot_server;
+	enum session_demand demand;
 	bool no_offer;
 	struct talker talker;
 	struct answerer answerer; /* the template of each back end or host */

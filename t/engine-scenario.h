@@ -62,6 +62,7 @@ struct scenario {
 	const char *replies, *heard, *told;
 	unsigned messages;
 	const char *suite;
+	enum session_demand demand;
 };
 
 #define R220 "220 blackpony.test ESMTP\r\n"
@@ -130,6 +131,7 @@ scenario_set(struct world *w, const struct scenario *sc, struct filter *f)
 	w->no_offer = sc->how & NO_OFFER;
 	w->rot_client = w->rot_server = sc->how & ROT ? 13 : 0;
 	w->talker.script = sc->script;
+	w->demand = sc->demand;
 	w->answerer.rules = sc->rules;
 	w->answerer.delay = sc->delay;
 	w->answerer.mute = sc->how & MUTE;

@@ -65,6 +65,7 @@ new_session(struct world *w, struct end *e, enum session_role role)
 	c->name = server ? "mx.test" : "blackpony.test";
 	c->rot = server ? w->rot_server : w->rot_client;
 	c->offer = !w->no_offer;
+	c->demand = server ? (uint8_t)w->demand : 0;
 	suite_list_default(&c->suites);
 	crypto_scalarmult_base(c->s_public, w->secret[server]);
 	memset(e, 0, sizeof *e);

@@ -313,6 +313,7 @@ host_sendmail() {
 	local name=$1 mc=${2:-$world_src/doc/sendmail.mc.example}
 	shift $(($# < 2 ? $# : 2))
 	host_put "$name" /usr/share/blackpony/sendmail.cf.m4 <"$world_src/sendmail.cf.m4"
+	host_put "$name" /usr/share/blackpony/sendmail.relay.m4 <"$world_src/sendmail.relay.m4"
 	host_put "$name" /usr/share/sendmail/cf/mailer/blackpony.m4 <"$world_src/sendmail.cf.m4"
 	host_put "$name" /etc/mail/sendmail.mc <"$mc"
 	host_run "$name" sh -s -- "$@" <"$world_lib/sendmail.sh" || world_die "$name: sendmail.cf"

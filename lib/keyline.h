@@ -1,0 +1,23 @@
+/*
+ * keyline - a key in a configuration file, in either of the forms that blackpony-keygen prints:
+ *
+ *   SHA256:...                               comment
+ *   xpony-x25519 <base64, of keygen -y>      comment
+ *
+ * Used by receiver/promise.c and receiver/relaykeys.c.
+ */
+#ifndef BLACKPONY_KEYLINE_H
+#define BLACKPONY_KEYLINE_H
+
+#include <stdint.h>
+
+#include "key.h"
+#include "words.h"
+
+#define KEYLINE_TYPE "xpony-x25519"
+
+/* The fingerprint of the key that begins with the word *w of this line; what follows it is a
+ * comment. False: w is the word at fault, and words->why says what is wrong. */
+bool keyline_read(struct words *words, struct word *w, uint8_t hash[KEY_HASH]);
+
+#endif
