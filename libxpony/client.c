@@ -93,7 +93,6 @@ client_leave(struct session *s, bool quit)
 	} else if (!idle || !quit || !buf_puts(&s->far.out, "QUIT\r\n")) {
 		/* In the middle of something the only honest end is an abrupt one: never a dot,
 		 * never an authenticated close. */
-		s->client.abrupt = true;
 		channel_abandon(&s->far);
 	}
 	tell_done(s);
@@ -219,7 +218,7 @@ client_lost(struct session *s, const char *why)
 		client_leave(s, false);
 		break;
 	case CLIENT_LEAVING:
-		s->client.abrupt = true;
+		channel_abandon(&s->far);
 		break;
 	case CLIENT_CONNECT:
 	case CLIENT_DRAIN:
@@ -268,7 +267,7 @@ leaving(struct session *s)
 	buf_clear(&s->far.in);
 	if (s->far.mode == CHANNEL_RECORDS && buf_len(&s->far.out) == 0)
 		(void)channel_shut(&s->far);
-	if ((s->client.abrupt || channel_ended(&s->far)) && session_shut(s, SESSION_NEAR))
+	if (channel_ended(&s->far) && session_shut(s, SESSION_NEAR))
 		engine_state(s, CLIENT_GONE);
 	return false;
 }

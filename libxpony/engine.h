@@ -63,7 +63,6 @@ struct client_part {
 	unsigned owed;                  /* replies that the MTA waits for */
 	char verdict[SESSION_TEXT_MAX]; /* what every RCPT is told, as a reply line */
 	bool told;                      /* TELL_DONE was sent */
-	bool abrupt;                    /* leaving without waiting for the host */
 };
 
 struct session {

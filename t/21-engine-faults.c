@@ -24,6 +24,10 @@ static const struct rule dies_at_dot[] = {LAST(".", NULL), NO_MORE};
 
 static const struct rule dies_after_rcpt[] = {LAST("RCPT TO:<b@", "250 2.1.5 fine"), NO_MORE};
 
+static const struct rule absurd_data[] = {RULE("MAIL", "550 5.7.1 not from there"),
+    RULE("RCPT", "250 2.1.5 but why not"), RULE("DATA", "354 go on"), NO_MORE};
+static const struct rule absurd_rcpt[] = {RULE("RCPT", "354 go on"), NO_MORE};
+
 #define LOST "451 4.4.2 mx.test [192.0.2.1]: connection closed\r\n"
 #define DOWN "451 4.4.1 all hosts down\r\n"
 #define NO_BACKEND "421 4.3.0 Out of resources, try again later\r\n"
@@ -226,6 +230,23 @@ static const struct scenario scenarios[] = {
 	    "[1]EHLO mta.test\r\nMAIL FROM:<a@mta.test>\r\nRCPT TO:<b@mx.test>\r\nDATA\r\n",
 	.told = FIRST,
 	.messages = 1,
+	.suite = ""},
+    {.name = "a host that refuses MAIL and takes DATA all the same",
+	.script = mail,
+	.rules = absurd_data,
+	.replies =
+	    R220 ALL_REFUSED("550 5.7.1 mx.test [192.0.2.1] said: not from there\r\n") BYE,
+	.heard = "[1]" HEARD,
+	.told = UPGRADED,
+	.suite = "x25519-chachapoly"},
+    {.name = "a host that says 354 to RCPT",
+	.how = NO_SERVER,
+	.script = by_steps,
+	.rules = absurd_rcpt,
+	.replies = R220 NOTED "451 4.4.2 mx.test [192.0.2.1]: no SMTP reply\r\n"
+			      "451 4.4.2 mx.test [192.0.2.1]: no SMTP reply\r\n" BYE,
+	.heard = "[1]EHLO mta.test\r\nMAIL FROM:<a@mta.test>\r\nRCPT TO:<b@mx.test>\r\n",
+	.told = FIRST,
 	.suite = ""},
     {.name = "a port scan costs no back end",
 	.how = NO_CLIENT,

@@ -108,7 +108,7 @@ test_large(void)
 /* Ends. */
 
 struct tally {
-	unsigned runs, part, untrue, bounced, silent, stalled, clear;
+	unsigned runs, unseen, part, untrue, bounced, silent, stalled, clear;
 };
 
 /* The lines of the MTA's script that were answered, and how. */
@@ -138,6 +138,7 @@ static void
 report(const char *what, const struct tally *t, bool veiled, bool may_stall)
 {
 	ok(t->runs > 20, "%s: %u places", what, t->runs);
+	is_int(t->unseen, 0, "%s: noticed as truncation", what);
 	is_int(t->part, 0, "%s: no part of a message is delivered", what);
 	is_int(t->untrue, 0, "%s: no delivery is told that was not", what);
 	is_int(t->bounced, 0, "%s: no permanent reply", what);
@@ -166,11 +167,12 @@ cut_everywhere(
 {
 	struct tally t = {0};
 	struct world w;
-	size_t total;
+	size_t total, command;
 
 	set(&w, how, script);
 	world_run(&w);
 	total = stream_of(&w, stream)->n;
+	command = line_at(&w.wire[C2S], 0);
 	world_free(&w);
 	for (size_t at = 1; at <= total; at += step) {
 		set(&w, how, script);
@@ -183,6 +185,9 @@ cut_everywhere(
 		w.seed = (uint32_t)at;
 		world_run(&w);
 		judge(&w, &w.mta_in, stream != MTA_OUT, &t);
+		/* Between the upgrade and the two last records, QUIT and the close. */
+		if (stream == WIRE_C2S && how == 0 && both && at > command && at + 600 < total)
+			t.unseen += w.server_report.fault != ERR_TRUNCATED;
 		world_free(&w);
 	}
 	report(what, &t, how == 0, !both);

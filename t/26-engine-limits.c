@@ -10,22 +10,23 @@ static char *long_text;
 
 /* One thing that a stranger says to the server, and what it gets behind the greeting. */
 static void
-server_gets(const char *what, const char *said, size_t n, const char *want, const char *heard)
+server_gets(const char *what, const char *said, size_t n, const char *want, int rot)
 {
-	for (int split = WHOLE; split < SPLITS; split++) {
+	/* ROTn has no reply to wait for: what comes later is taken for turned letters. */
+	for (int split = WHOLE; split < (rot > 0 ? BYTES : SPLITS); split++) {
 		struct say script[] = {{.text = said, .len = n, .replies = 1}, END};
 		struct world w;
 
 		world_init(&w);
 		w.no_client = true;
+		w.rot_server = rot;
 		w.talker.script = script;
 		w.split = split;
 		w.window = 100000;
 		world_run(&w);
 		size_t greeting = line_at(&w.wire[S2C], 0);
 		is_str(text_of(&w.wire[S2C]) + greeting, want, "%s", what);
-		ok(strcmp(text_of(&w.heard), heard) == 0 && w.stalls == 0,
-		    "and no back end hears of it");
+		ok(w.heard.n == 0 && w.stalls == 0, "and no back end hears of it");
 		world_free(&w);
 	}
 }
@@ -44,28 +45,35 @@ test_commands(void)
 	static const char suite[] = "504 5.5.4 Cipher suite not available\r\n";
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		server_gets("malformed XPONY line", bad[i], 0, syntax, "");
+		server_gets("malformed XPONY line", bad[i], 0, syntax, 0);
 	server_gets(
-	    "too short a message 2", "XPONY 1 x25519-chachapoly AAAA\r\n", 0, crypto, "");
-	server_gets("a suite of another's", "XPONY 1 rot26 AAAA\r\n", 0, suite, "");
-	server_gets("ROT13 where it is not offered", "XPONY 1 ROT13\r\n", 0, suite, "");
-	server_gets("NUL in the line", "XPONY 1 x25519-chachapoly A\0AA\r\n", 32, syntax, "");
+	    "too short a message 2", "XPONY 1 x25519-chachapoly AAAA\r\n", 0, crypto, 0);
+	server_gets("a suite of another's", "XPONY 1 rot26 AAAA\r\n", 0, suite, 0);
+	server_gets("ROT13 where it is not offered", "XPONY 1 ROT13\r\n", 0, suite, 0);
+	server_gets("NUL in the line", "XPONY 1 x25519-chachapoly A\0AA\r\n", 32, syntax, 0);
+
+	server_gets("ROT14 where ROT13 is", "XPONY 1 ROT14\r\n", 0, suite, 13);
+	server_gets("a command behind XPONY 1 ROT13 (injection)", "XPONY 1 ROT13\r\nRUYB k\r\n",
+	    0, "503 5.5.1 Bad sequence of commands\r\n", 13);
 
 	memset(long_text, 'A', PLENTY);
 	memcpy(long_text, "XPONY 1 x25519-chachapoly ", 26);
 	memcpy(long_text + 5000, "\r\n", 2);
-	server_gets("5000 octets", long_text, 5002, syntax, "");
+	server_gets("5000 octets", long_text, 5002, syntax, 0);
 	memset(long_text + 5000, 'A', 2);
 	memcpy(long_text + 20000, "\r\n", 2);
-	server_gets("20000 octets", long_text, 20002, "500 5.5.2 Line too long\r\n", "");
+	server_gets("20000 octets", long_text, 20002, "500 5.5.2 Line too long\r\n", 0);
 	memset(long_text, 'A', PLENTY);
 	server_gets(
-	    "a line without an end", long_text, PLENTY, "500 5.5.2 Line too long\r\n", "");
+	    "a line without an end", long_text, PLENTY, "500 5.5.2 Line too long\r\n", 0);
 }
 
 static const struct say inside[] = {EHLO, SAY("XPONY 1 x25519-chachapoly AAAA\r\n", 1),
     SAY("STARTTLS\r\n", 1), MAIL, SAY("RCPT TO:<b@mx.test>\r\nDATA\r\n", 2), BODY, QUIT, END};
 static const struct say mail[] = {EHLO, MAIL, RCPT, BODY, QUIT, END};
+/* Letters turned by 13: QUIT is DHVG. */
+static const struct say twice[] = {
+    SAY("XPONY 1 ROT13\r\n", 1), SAY("KCBAL 1 EBG13\r\n", 1), SAY("DHVG\r\n", 1), END};
 static const struct rule no_tls[] = {RULE("STARTTLS", "454 4.7.0 never"), NO_MORE};
 
 #define E1 "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE"
@@ -83,6 +91,13 @@ static const struct scenario scenarios[] = {
 	.told = UPGRADED,
 	.messages = 1,
 	.suite = "mlkem768x25519-chachapoly"},
+    {.name = "XPONY twice",
+	.how = NO_CLIENT | ROT,
+	.script = twice,
+	.replies = "220 2.0.0 ROT13\r\n503 5.5.1 Onq frdhrapr bs pbzznaqf\r\n221 2.0.0 olr\r\n",
+	.heard = "[1]QUIT\r\n",
+	.told = "BACKEND after upgrade ROT13\n",
+	.suite = "ROT13"},
     {.name = "the EHLO reply offers another key than the greeting",
 	.how = NO_SERVER,
 	.script = mail,
@@ -195,6 +210,97 @@ test_flood(void)
 			}
 }
 
+/* The same where there is no host from the start, and at the server: commands that it answers
+ * itself. */
+static void
+test_own_replies(void)
+{
+	static char refusal[380];
+	enum { COUNT = 4000 };
+	char *text = long_text;
+
+	memset(refusal, 'x', sizeof refusal - 1);
+	memcpy(refusal, "550 5.1.2 ", 10);
+	for (int i = 0; i < COUNT; i++)
+		text += snprintf(text, 40, "RCPT TO:<user%d@mx.test>\r\n", i);
+	for (int server = 0; server < 2; server++) {
+		struct say rcpt[] = {EHLO, MAIL, SAY(long_text, COUNT), QUIT, END};
+		struct world w;
+		unsigned lines = 0;
+		size_t n;
+
+		for (int i = 0; server && i < COUNT; i++)
+			memcpy(long_text + i * 9, "XPONY 1\r\n", 10);
+		world_init(&w);
+		w.no_client = server;
+		w.monitor.refuse_client = 1 << SESSION_ASK_HOP;
+		w.monitor.text = refusal;
+		w.talker.script = rcpt;
+		w.window = 500;
+		world_run(&w);
+		struct octets *got = server ? &w.wire[S2C] : &w.mta_in;
+		for (size_t at = 0; (n = line_at(got, at)) > 0; at += n)
+			lines += got->p[at + 3] == ' ';
+		is_int(lines, COUNT + 4, "%s: no reply of our own gets lost for lack of room",
+		    server ? "server" : "client");
+		world_free(&w);
+	}
+}
+
+/* An answer to what is no longer asked. */
+static void
+test_stale_answers(void)
+{
+	static const struct session_answer dh = {.kind = SESSION_ASK_DH},
+					   peer = {.kind = SESSION_ASK_PEER, .granted = true};
+	struct world w;
+
+	world_init(&w);
+	new_session(&w, &w.client, SESSION_CLIENT);
+	session_run(w.client.s);
+	is_int(
+	    session_request(w.client.s)->kind, SESSION_ASK_HOP, "the client asks for a host");
+	session_answer(w.client.s, &dh);
+	session_answer(w.client.s, &peer);
+	session_run(w.client.s);
+	is_str(
+	    session_phase(w.client.s), "connecting", "an answer about another one is not it");
+	new_session(&w, &w.server, SESSION_SERVER);
+	session_run(w.server.s);
+	session_answer(w.server.s, &dh);
+	session_answer(w.server.s, &peer);
+	session_run(w.server.s);
+	is_str(session_phase(w.server.s), "first command", "nor at the server");
+	world_free(&w);
+}
+
+/* Which keywords pass: to the MTA from inside an upgrade, and to a plain client. */
+static void
+test_keywords(void)
+{
+	static const struct {
+		const char *word;
+		bool to_mta, to_client;
+	} words[] = {{"250-PIPELINING\r\n", true, true}, {"250-SIZE 1000000\r\n", true, true},
+	    {"AUTH", false, true}, {"STARTTLS", false, true}, {"CHUNKING", false, false},
+	    {"\r\n250 XPONY 1 ", false, true}};
+
+	for (int plain = 0; plain < 2; plain++) {
+		struct world w;
+
+		world_init(&w);
+		w.no_client = plain;
+		w.talker.script = mail;
+		world_run(&w);
+		for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+			is_int(holds(plain ? &w.wire[S2C] : &w.mta_in, words[i].word,
+				   strlen(words[i].word)),
+			    plain ? words[i].to_client : words[i].to_mta, "keyword %zu to %s",
+			    i, plain ? "a plain client" : "the MTA");
+		world_free(&w);
+	}
+}
+
 int
 main(void)
 {
@@ -207,6 +313,9 @@ main(void)
 		scenario_run(&scenarios[i]);
 	test_endless();
 	test_flood();
+	test_own_replies();
+	test_stale_answers();
+	test_keywords();
 	free(long_text);
 	return tap_done();
 }

@@ -80,6 +80,8 @@ refuses() { # refuses NAME ERE COMMAND...
 	said=$("$@" 2>&1)
 	like "$said" "^quickstart: .*$word" "and says why"
 }
-refuses "without root" 'needs root' setpriv --reuid nobody --clear-groups "$source/quickstart"
+chmod 755 "$scratch"
+cp "$source/quickstart" "$scratch" # where nobody can read it
+refuses "without root" 'needs root' setpriv --reuid nobody --clear-groups "$scratch/quickstart"
 refuses "with an argument" usage "$source/quickstart" please
 done_testing

@@ -284,19 +284,20 @@ answer_line(struct world *w, const char *line, size_t n, struct octets *out)
 {
 	struct answerer *a = &w->now;
 	const struct rule *r = rule_for(a->rules, line, n);
+	const bool strict = r == NULL; /* the rules may have it otherwise */
 	const char *reply;
 
-	if (r == NULL && strncasecmp(line, "EHLO", 4) == 0) {
+	if (strict && strncasecmp(line, "EHLO", 4) == 0) {
 		puts_to(out, a->ehlo);
 		a->mail = a->rcpt = false;
 		return;
 	}
-	if (r == NULL)
+	if (strict)
 		r = rule_for(answers, line, n);
 	reply = r->reply;
-	if (strncasecmp(line, "RCPT", 4) == 0 && !a->mail)
+	if (strict && strncasecmp(line, "RCPT", 4) == 0 && !a->mail)
 		reply = "503 5.0.0 need MAIL";
-	else if (strncasecmp(line, "DATA", 4) == 0 && !a->rcpt)
+	else if (strict && strncasecmp(line, "DATA", 4) == 0 && !a->rcpt)
 		reply = "503 5.0.0 need RCPT";
 	puts_to(out, reply != NULL ? reply : "");
 	puts_to(out, reply != NULL ? "\r\n" : "");

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 
 #include <err.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/if.h>
 #include <linux/if_tun.h>
@@ -90,8 +91,9 @@ deliver(struct queue *q, int to)
 	for (; q->head != q->tail && q->ring[q->head % QUEUE_MAX].due <= now(); q->head++) {
 		struct packet *p = &q->ring[q->head % QUEUE_MAX];
 
-		/* A refused packet is lost, as on any wire; a host that is down refuses. */
-		if (write(to, p->bytes, p->length) < 0)
+		/* A refused packet is lost, as on any wire; a device that is not up, or no
+		 * longer, refuses with EIO, which is nobody's fault. */
+		if (write(to, p->bytes, p->length) < 0 && errno != EIO)
 			warn("packet lost");
 		free(p->bytes);
 	}
