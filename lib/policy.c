@@ -9,7 +9,6 @@
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +19,14 @@
 #include "dns.h"
 #include "key.h"
 #include "textfile.h"
+#include "words.h"
 
 #define NAME_SIZE (DNS_NAME + sizeof("[IPv6:]")) /* a destination as text, NUL included */
-#define SHOWN_MAX 64                             /* octets of a bad word that are shown */
 #define KEY_WORD "key="
 #define PQ_WORD "pq"
 
 _Static_assert(POLICY_REASON_MAX >= TEXTFILE_REASON_MAX, "reasons fit");
+_Static_assert(POLICY_REASON_MAX >= WORDS_REASON_MAX, "reasons fit");
 _Static_assert(sizeof(((struct policy *)0)->key[0]) == KEY_HASH, "keys fit");
 
 static const char *const level_word[] = {
@@ -39,11 +39,6 @@ static const char *const level_word[] = {
 
 #define LEVELS (sizeof(level_word) / sizeof(level_word[0]))
 
-struct word {
-	const char *p;
-	size_t n;
-};
-
 /* A destination that had its line: kept to find it a second time. */
 struct seen {
 	uint8_t hash[16];
@@ -52,9 +47,7 @@ struct seen {
 };
 
 struct parser {
-	const char *path;
-	char *why;
-	unsigned line;
+	struct words words;
 	char destination[NAME_SIZE];
 	int rank; /* of the best line so far; -1: none */
 	struct policy *best;
@@ -66,32 +59,6 @@ const char *
 policy_word(enum policy_level level)
 {
 	return level_word[level];
-}
-
-/* "path:7: 'word' what is wrong with it", all of it printable. False for its callers' sake. */
-__attribute__((format(printf, 3, 4))) static bool
-fault(struct parser *s, const struct word *w, const char *format, ...)
-{
-	char shown[SHOWN_MAX + 1];
-	size_t i;
-	va_list ap;
-	int n;
-
-	for (i = 0; i < w->n && i < SHOWN_MAX; i++)
-		shown[i] = w->p[i] >= ' ' && w->p[i] <= '~' ? w->p[i] : '?';
-	shown[i] = '\0';
-	if (s->line == 0) /* it is the destination that we were asked for */
-		n = snprintf(s->why, POLICY_REASON_MAX, "destination '%s%s' ", shown,
-		    w->n > SHOWN_MAX ? "..." : "");
-	else
-		n = snprintf(s->why, POLICY_REASON_MAX, "%.255s:%u: '%s%s' ", s->path, s->line,
-		    shown, w->n > SHOWN_MAX ? "..." : "");
-	if (n < 0 || n >= POLICY_REASON_MAX)
-		return false;
-	va_start(ap, format);
-	vsnprintf(s->why + n, POLICY_REASON_MAX - (size_t)n, format, ap);
-	va_end(ap);
-	return false;
 }
 
 /* Writes an address in the one form in which it is compared. False: text is none. */
@@ -166,16 +133,18 @@ read_pattern(struct parser *s, const struct word *w, char name[NAME_SIZE])
 		return true;
 	}
 	if (w->n > 1 && w->p[0] == '*')
-		return fault(s, w, "is no destination; all names below a domain are .domain");
+		return words_fault(
+		    &s->words, w, "is no destination; all names below a domain are .domain");
 	if (w->p[0] != '.') {
 		wrong = normalise(name, w->p, w->n);
-		return wrong == NULL || fault(s, w, "%s", wrong);
+		return wrong == NULL || words_fault(&s->words, w, "%s", wrong);
 	}
 	wrong = normalise(below, w->p + 1, w->n - 1);
 	if (wrong != NULL)
-		return fault(s, w, "%s", wrong);
+		return words_fault(&s->words, w, "%s", wrong);
 	if (below[0] == '[')
-		return fault(s, w, "is no destination: nothing is below an address");
+		return words_fault(
+		    &s->words, w, "is no destination: nothing is below an address");
 	strlcpy(name, ".", NAME_SIZE);
 	strlcat(name, below, NAME_SIZE);
 	return true;
@@ -205,14 +174,15 @@ remember(struct parser *s, const struct word *w, const char *name)
 		s->seen_cap = s->seen_cap > 0 ? 2 * s->seen_cap : 64;
 		grown = reallocarray(s->seen, s->seen_cap, sizeof(*grown));
 		if (grown == NULL)
-			return fault(s, w, "is one destination more than memory has room for");
+			return words_fault(
+			    &s->words, w, "is one destination more than memory has room for");
 		s->seen = grown;
 	}
 	at = &s->seen[s->seen_count++];
 	crypto_generichash(
 	    at->hash, sizeof(at->hash), (const uint8_t *)name, strlen(name), NULL, 0);
 	at->word = *w;
-	at->line = s->line;
+	at->line = s->words.line;
 	return true;
 }
 
@@ -245,15 +215,9 @@ each_stands_once(struct parser *s)
 	}
 	if (second == NULL)
 		return true;
-	s->line = second->line;
-	return fault(s, &second->word, "stands in line %u already; make one line of the two",
-	    first->line);
-}
-
-static bool
-is_word(const struct word *w, const char *text)
-{
-	return w->n == strlen(text) && memcmp(w->p, text, w->n) == 0;
+	s->words.line = second->line;
+	return words_fault(&s->words, &second->word,
+	    "stands in line %u already; make one line of the two", first->line);
 }
 
 static bool
@@ -263,13 +227,14 @@ read_key(struct parser *s, const struct word *w, struct policy *p)
 	uint8_t *key = p->key[p->keys];
 
 	if (p->keys == POLICY_KEYS)
-		return fault(s, w, "is one key too many; a line has room for %d", POLICY_KEYS);
+		return words_fault(
+		    &s->words, w, "is one key too many; a line has room for %d", POLICY_KEYS);
 	if (!key_fingerprint_read(key, w->p + skip, w->n - skip))
-		return fault(s, w,
+		return words_fault(&s->words, w,
 		    "is no key; blackpony-keygen -l shows it: key=SHA256: and 43 characters");
 	for (size_t i = 0; i < p->keys; i++)
 		if (memcmp(p->key[i], key, KEY_HASH) == 0)
-			return fault(s, w, "stands twice in this line");
+			return words_fault(&s->words, w, "stands twice in this line");
 	p->keys++;
 	return true;
 }
@@ -278,24 +243,24 @@ read_key(struct parser *s, const struct word *w, struct policy *p)
 static bool
 read_word(struct parser *s, const struct word *w, struct policy *p, unsigned *levels)
 {
-	if (w->n >= strlen(KEY_WORD) && memcmp(w->p, KEY_WORD, strlen(KEY_WORD)) == 0)
+	if (words_begins(w, KEY_WORD))
 		return read_key(s, w, p);
-	if (is_word(w, PQ_WORD)) {
+	if (words_is(w, PQ_WORD)) {
 		if (p->pq)
-			return fault(s, w, "stands twice in this line");
+			return words_fault(&s->words, w, "stands twice in this line");
 		p->pq = true;
 		return true;
 	}
 	for (size_t i = 0; i < LEVELS; i++) {
-		if (!is_word(w, level_word[i]))
+		if (!words_is(w, level_word[i]))
 			continue;
 		if ((*levels)++ > 0)
-			return fault(s, w, "is a second level beside '%s'; choose one",
-			    policy_word(p->level));
+			return words_fault(&s->words, w,
+			    "is a second level beside '%s'; choose one", policy_word(p->level));
 		p->level = (enum policy_level)i;
 		return true;
 	}
-	return fault(s, w,
+	return words_fault(&s->words, w,
 	    "is no policy word; use one of none may encrypt pinned verify pq key=SHA256:...");
 }
 
@@ -304,75 +269,36 @@ static bool
 settle(struct parser *s, const struct word *w, struct policy *p, bool has_level)
 {
 	if (!has_level && p->keys == 0 && !p->pq)
-		return fault(s, w,
+		return words_fault(&s->words, w,
 		    "has no policy; use one of none may encrypt pinned verify pq "
 		    "key=SHA256:...");
 	if (!has_level)
 		p->level = p->keys > 0 ? POLICY_VERIFY : POLICY_ENCRYPT;
 	if (p->keys > 0 && p->level != POLICY_VERIFY)
-		return fault(s, w, "has '%s' and key=, which goes with 'verify' only",
-		    policy_word(p->level));
+		return words_fault(&s->words, w,
+		    "has '%s' and key=, which goes with 'verify' only", policy_word(p->level));
 	if (p->pq && p->level < POLICY_ENCRYPT)
-		return fault(s, w, "has '%s' and pq, which goes with encrypt, pinned or verify",
+		return words_fault(&s->words, w,
+		    "has '%s' and pq, which goes with encrypt, pinned or verify",
 		    policy_word(p->level));
 	return true;
 }
 
-/* The next word of at..end, empty when there is none. */
-static struct word
-next_word(const char **at, const char *end)
-{
-	struct word w;
-
-	while (*at < end && (**at == ' ' || **at == '\t'))
-		++*at;
-	w.p = *at;
-	while (*at < end && **at != ' ' && **at != '\t')
-		++*at;
-	w.n = (size_t)(*at - w.p);
-	return w;
-}
-
-/* Line end..: neither a NUL nor what a terminal would obey, in comments neither. */
 static bool
-is_text(struct parser *s, const char *p, const char *end)
+read_line(struct parser *s, const struct word *destination)
 {
-	for (const char *at = p; at < end; at++) {
-		const struct word w = {p, (size_t)(end - p)};
-		const unsigned char c = (unsigned char)*at;
-
-		if (c == '\r' && at + 1 == end)
-			return fault(s, &w, "ends as lines do in DOS; remove the \\r");
-		if ((c < ' ' && c != '\t') || c == 0x7f)
-			return fault(s, &w, "has the control character 0x%02x in it", c);
-	}
-	return true;
-}
-
-static bool
-read_line(struct parser *s, const char *p, const char *end)
-{
-	const char *comment;
 	char name[NAME_SIZE];
-	struct policy line = {.line = s->line};
-	struct word destination, w;
+	struct policy line = {.line = s->words.line};
+	struct word w;
 	unsigned levels = 0;
 	int fits;
 
-	if (!is_text(s, p, end))
+	if (!read_pattern(s, destination, name) || !remember(s, destination, name))
 		return false;
-	comment = memchr(p, '#', (size_t)(end - p));
-	if (comment != NULL)
-		end = comment;
-	destination = next_word(&p, end);
-	if (destination.n == 0)
-		return true;
-	if (!read_pattern(s, &destination, name) || !remember(s, &destination, name))
-		return false;
-	for (w = next_word(&p, end); w.n > 0; w = next_word(&p, end))
+	for (w = words_next(&s->words); w.n > 0; w = words_next(&s->words))
 		if (!read_word(s, &w, &line, &levels))
 			return false;
-	if (!settle(s, &destination, &line, levels > 0))
+	if (!settle(s, destination, &line, levels > 0))
 		return false;
 	fits = rank(name, s->destination);
 	if (fits > s->rank) {
@@ -383,36 +309,33 @@ read_line(struct parser *s, const char *p, const char *end)
 }
 
 static bool
-read_lines(struct parser *s, const char *text, size_t n)
+read_lines(struct parser *s)
 {
-	const char *const end = text + n;
-	const char *newline;
+	enum words_result result;
+	struct word first;
 
-	while (text < end) {
-		s->line++;
-		newline = memchr(text, '\n', (size_t)(end - text));
-		if (!read_line(s, text, newline != NULL ? newline : end))
+	while ((result = words_line(&s->words, &first)) == WORDS_LINE)
+		if (!read_line(s, &first))
 			return false;
-		text = newline != NULL ? newline + 1 : end;
-	}
-	return each_stands_once(s);
+	return result == WORDS_END && each_stands_once(s);
 }
 
 bool
 policy_parse(struct policy *p, const char *path, const char *text, size_t n,
     const char *destination, char *why)
 {
-	struct parser s = {.path = path, .why = why, .rank = -1, .best = p};
+	struct parser s = {.rank = -1, .best = p};
 	const struct word sought = {destination, strlen(destination)};
 	const char *wrong;
 	bool good;
 
-	why[0] = '\0';
 	*p = (struct policy){.level = POLICY_MAY};
+	words_start(&s.words, "destination", NULL, 0, why);
 	wrong = normalise(s.destination, destination, strlen(destination));
 	if (wrong != NULL)
-		return fault(&s, &sought, "%s", wrong);
-	good = read_lines(&s, text, n);
+		return words_fault(&s.words, &sought, "%s", wrong);
+	words_start(&s.words, path, text, n, why);
+	good = read_lines(&s);
 	free(s.seen);
 	return good;
 }

@@ -20,8 +20,12 @@ words_fault(struct words *w, const struct word *word, const char *format, ...)
 	for (i = 0; i < word->n && i < SHOWN_MAX; i++)
 		shown[i] = word->p[i] >= ' ' && word->p[i] <= '~' ? word->p[i] : '?';
 	shown[i] = '\0';
-	n = snprintf(w->why, WORDS_REASON_MAX, "%.255s:%u: '%s%s' ", w->path, w->line, shown,
-	    word->n > SHOWN_MAX ? "..." : "");
+	if (w->line == 0)
+		n = snprintf(w->why, WORDS_REASON_MAX, "%.255s '%s%s' ", w->path, shown,
+		    word->n > SHOWN_MAX ? "..." : "");
+	else
+		n = snprintf(w->why, WORDS_REASON_MAX, "%.255s:%u: '%s%s' ", w->path, w->line,
+		    shown, word->n > SHOWN_MAX ? "..." : "");
 	if (n < 0 || n >= WORDS_REASON_MAX)
 		return false;
 	va_start(ap, format);

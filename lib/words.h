@@ -1,6 +1,6 @@
 /*
- * words - a configuration file as lines of words. Used by receiver/peers.c and
- * receiver/relaykeys.c.
+ * words - a configuration file as lines of words. Used by policy.c, keyline.c,
+ * receiver/peers.c, receiver/relaykeys.c and receiver/promise.c.
  *
  * Lines end in "\n", the last one need not; "#" starts a comment, anywhere; blanks and tabs
  * stand between words. A control character is a fault, in a comment too. Faults name file, line
@@ -38,8 +38,8 @@ struct word words_next(struct words *w);
 bool words_is(const struct word *word, const char *text);
 bool words_begins(const struct word *word, const char *text);
 
-/* Writes "path:7: 'word' what is wrong with it" into why, all of it printable but for the path.
- * False for its callers' sake. */
+/* Writes "path:7: 'word' what is wrong with it" into why, all of it printable but for the path;
+ * before the first line there is no number. False for its callers' sake. */
 bool words_fault(struct words *w, const struct word *word, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -134,15 +134,15 @@ is_forbidden(const struct session *s, enum smtp_verb verb)
 static void
 forbid(struct session *s)
 {
-	const char *reply = "530 5.7.0 Must issue an XPONY command first";
+	const char *reply = "530 5.7.0 Must issue an XPONY command first\r\n";
 
 	if (!s->config->offer || s->config->rot > 0)
-		reply = "454 4.7.0 Encryption is demanded but not available at present";
+		reply = "454 4.7.0 Encryption is demanded but not available at present\r\n";
 	else if (s->config->demand == SESSION_DEMAND_ENCRYPTION)
-		reply = "530 5.7.0 Must issue an XPONY or STARTTLS command first";
+		reply = "530 5.7.0 Must issue an XPONY or STARTTLS command first\r\n";
 	engine_note_reply(
 	    s, reply[0] == '5' ? 530 : 454, (const uint8_t *)reply, strlen(reply));
-	(void)dialogue_line(&s->far.out, "%s", reply);
+	(void)buf_puts(&s->far.out, reply);
 }
 
 /* The EHLO reply with the offer as its last keyword; inside, and where it would not do, without

@@ -179,7 +179,7 @@ is_shut_out(
 		return false;
 	log_fault(m, "not one of the keys for this address", about->key);
 	(void)snprintf(reply, SESSION_TEXT_MAX,
-	    "451 4.7.5 %s is not one of the keys for your address", about->key);
+	    "451 4.7.5 Not one of the keys for your address: %s", about->key);
 	return true;
 }
 

@@ -26,13 +26,15 @@ count_up(struct pins_host *host, void *context)
 	return true;
 }
 
+/* Says so down the pipe, and never comes back. */
 static bool
-die(struct pins_host *host, void *context)
+hang(struct pins_host *host, void *context)
 {
-	(void)context;
 	host->keys = 1;
 	host->key[0].count = 12345;
-	kill(getpid(), SIGKILL);
+	if (write(*(int *)context, "", 1) == 1)
+		for (;;)
+			pause();
 	return true;
 }
 
@@ -111,13 +113,17 @@ test_probers(void)
 {
 	const char *directory = fresh();
 	struct pins *p = open_or_bail(directory);
+	bool probes;
 
 	pins_mark_dead(p, "192.0.2.1", NOW);
 	pins_close(p);
 	for (int i = 0; i < WRITERS; i++) {
-		if (start() == 0)
-			_exit(pins_dead(open_or_bail(directory), "192.0.2.1", NOW + 400,
-				  true) == PINS_PROBE);
+		if (start() != 0)
+			continue;
+		p = open_or_bail(directory);
+		probes = pins_dead(p, "192.0.2.1", NOW + 400, true) == PINS_PROBE;
+		pins_close(p);
+		_exit(probes);
 	}
 	is_int(failures(WRITERS), 1, "of %d that would probe, one does", WRITERS);
 }
@@ -200,9 +206,10 @@ test_killed(void)
 {
 	const char *directory = fresh();
 	unsigned said[4] = {0};
-	int status, wrong = 0;
+	int ends[2], status, wrong = 0;
 	struct pins *p;
 	pid_t child;
+	char octet;
 
 	for (int i = 0; i < ROUNDS; i++)
 		wrong += kill_round(directory, said);
@@ -210,14 +217,18 @@ test_killed(void)
 	    ROUNDS);
 	diag("%u sightings", said[0] + said[1] + said[2] + said[3]);
 
+	if (pipe(ends) != 0)
+		bail("pipe: %s", strerror(errno));
 	child = start();
 	if (child == 0)
-		pins_update(open_or_bail(directory), "example.org", "mx0", die, NULL, why);
-	if (child == 0)
-		_exit(0);
-	p = open_or_bail(directory); /* before he dies or after */
+		_exit(!pins_update(
+		    open_or_bail(directory), "example.org", "mx0", hang, &ends[1], why));
+	p = open_or_bail(directory);
+	ok(read(ends[0], &octet, 1) == 1 && counted(p, "mx0") == said[0],
+	    "who reads need not wait for one who writes");
+	kill(child, SIGKILL);
 	ok(waitpid(child, &status, 0) == child && WIFSIGNALED(status),
-	    "one is killed in mid-change");
+	    "he is killed in mid-change");
 	is_int(counted(p, "mx0"), said[0], "what he did not commit is not there");
 	alarm(60);
 	ok(pins_update(p, "example.org", "mx0", count_up, NULL, why) &&

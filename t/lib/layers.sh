@@ -18,6 +18,7 @@ layer_packages() {
 	nsd) echo nsd ;;
 	unbound) echo unbound dns-root-data ;;
 	dig) echo bind9-dnsutils ;;
+	faketime) echo libfaketime ;;
 	ldns) echo ldnsutils ;;
 	tools) echo tcpdump swaks iputils-ping openssl python3 ;;
 	swaks) echo swaks libnet-ssleay-perl libio-socket-inet6-perl ;;
