@@ -196,8 +196,9 @@ is_reduced(const uint8_t *ek)
 
 /* Algorithm 16. sk is dk || ek || H(ek) || z. */
 int
-crypto_kem_mlkem768_seed_keypair(
-    unsigned char *pk, unsigned char *sk, const unsigned char *seed)
+crypto_kem_mlkem768_seed_keypair(unsigned char pk[crypto_kem_mlkem768_PUBLICKEYBYTES],
+    unsigned char sk[crypto_kem_mlkem768_SECRETKEYBYTES],
+    const unsigned char seed[crypto_kem_mlkem768_SEEDBYTES])
 {
 	pke_keygen(pk, sk, seed);
 	memcpy(sk + VECTOR_OCTETS, pk, EK_OCTETS);
@@ -207,7 +208,8 @@ crypto_kem_mlkem768_seed_keypair(
 }
 
 int
-crypto_kem_mlkem768_keypair(unsigned char *pk, unsigned char *sk)
+crypto_kem_mlkem768_keypair(unsigned char pk[crypto_kem_mlkem768_PUBLICKEYBYTES],
+    unsigned char sk[crypto_kem_mlkem768_SECRETKEYBYTES])
 {
 	uint8_t seed[crypto_kem_mlkem768_SEEDBYTES];
 
@@ -219,8 +221,10 @@ crypto_kem_mlkem768_keypair(unsigned char *pk, unsigned char *sk)
 
 /* Algorithm 17. */
 int
-crypto_kem_mlkem768_enc_deterministic(
-    unsigned char *ct, unsigned char *ss, const unsigned char *pk, const unsigned char *seed)
+crypto_kem_mlkem768_enc_deterministic(unsigned char ct[crypto_kem_mlkem768_CIPHERTEXTBYTES],
+    unsigned char ss[crypto_kem_mlkem768_SHAREDSECRETBYTES],
+    const unsigned char pk[crypto_kem_mlkem768_PUBLICKEYBYTES],
+    const unsigned char seed[MLKEM768_MESSAGE])
 {
 	uint8_t h[SYMBOL], kr[2 * SYMBOL];
 
@@ -235,7 +239,9 @@ crypto_kem_mlkem768_enc_deterministic(
 }
 
 int
-crypto_kem_mlkem768_enc(unsigned char *ct, unsigned char *ss, const unsigned char *pk)
+crypto_kem_mlkem768_enc(unsigned char ct[crypto_kem_mlkem768_CIPHERTEXTBYTES],
+    unsigned char ss[crypto_kem_mlkem768_SHAREDSECRETBYTES],
+    const unsigned char pk[crypto_kem_mlkem768_PUBLICKEYBYTES])
 {
 	uint8_t m[SYMBOL];
 	int result;
@@ -248,7 +254,9 @@ crypto_kem_mlkem768_enc(unsigned char *ct, unsigned char *ss, const unsigned cha
 
 /* Algorithm 18: which of the two secrets it is, is chosen by a mask. */
 int
-crypto_kem_mlkem768_dec(unsigned char *ss, const unsigned char *ct, const unsigned char *sk)
+crypto_kem_mlkem768_dec(unsigned char ss[crypto_kem_mlkem768_SHAREDSECRETBYTES],
+    const unsigned char ct[crypto_kem_mlkem768_CIPHERTEXTBYTES],
+    const unsigned char sk[crypto_kem_mlkem768_SECRETKEYBYTES])
 {
 	const uint8_t *ek = sk + VECTOR_OCTETS, *h = ek + EK_OCTETS, *z = h + SYMBOL;
 	uint8_t m[SYMBOL], kr[2 * SYMBOL], rejected[SYMBOL], again[CT_OCTETS], mask;

@@ -22,17 +22,24 @@
 #	define crypto_kem_mlkem768_SHAREDSECRETBYTES 32U
 #	define crypto_kem_mlkem768_SEEDBYTES 64U
 
-int crypto_kem_mlkem768_keypair(unsigned char *pk, unsigned char *sk);
+int crypto_kem_mlkem768_keypair(unsigned char pk[crypto_kem_mlkem768_PUBLICKEYBYTES],
+    unsigned char sk[crypto_kem_mlkem768_SECRETKEYBYTES]);
 /* seed: d and z of FIPS 203, 32 octets each. */
-int crypto_kem_mlkem768_seed_keypair(
-    unsigned char *pk, unsigned char *sk, const unsigned char *seed);
-int crypto_kem_mlkem768_enc(unsigned char *ct, unsigned char *ss, const unsigned char *pk);
+int crypto_kem_mlkem768_seed_keypair(unsigned char pk[crypto_kem_mlkem768_PUBLICKEYBYTES],
+    unsigned char sk[crypto_kem_mlkem768_SECRETKEYBYTES],
+    const unsigned char seed[crypto_kem_mlkem768_SEEDBYTES]);
+int crypto_kem_mlkem768_enc(unsigned char ct[crypto_kem_mlkem768_CIPHERTEXTBYTES],
+    unsigned char ss[crypto_kem_mlkem768_SHAREDSECRETBYTES],
+    const unsigned char pk[crypto_kem_mlkem768_PUBLICKEYBYTES]);
 /* seed: m of FIPS 203. */
-int crypto_kem_mlkem768_enc_deterministic(
-    unsigned char *ct, unsigned char *ss, const unsigned char *pk, const unsigned char *seed);
+int crypto_kem_mlkem768_enc_deterministic(unsigned char ct[crypto_kem_mlkem768_CIPHERTEXTBYTES],
+    unsigned char ss[crypto_kem_mlkem768_SHAREDSECRETBYTES],
+    const unsigned char pk[crypto_kem_mlkem768_PUBLICKEYBYTES],
+    const unsigned char seed[MLKEM768_MESSAGE]);
 /* A wrong ciphertext gives a secret that nobody else has, and no fault (implicit rejection). */
-int crypto_kem_mlkem768_dec(
-    unsigned char *ss, const unsigned char *ct, const unsigned char *sk);
+int crypto_kem_mlkem768_dec(unsigned char ss[crypto_kem_mlkem768_SHAREDSECRETBYTES],
+    const unsigned char ct[crypto_kem_mlkem768_CIPHERTEXTBYTES],
+    const unsigned char sk[crypto_kem_mlkem768_SECRETKEYBYTES]);
 
 #endif
 #endif

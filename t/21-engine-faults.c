@@ -238,7 +238,7 @@ static const struct scenario scenarios[] = {
 	    R220 ALL_REFUSED("550 5.7.1 mx.test [192.0.2.1] said: not from there\r\n") BYE,
 	.heard = "[1]" HEARD,
 	.told = UPGRADED,
-	.suite = "x25519-chachapoly"},
+	.suite = "mlkem768x25519-chachapoly"},
     {.name = "a host that says 354 to RCPT",
 	.how = NO_SERVER,
 	.script = by_steps,

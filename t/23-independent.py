@@ -19,10 +19,12 @@ TOP = os.environ.get("abs_top_srcdir") or os.path.dirname(os.path.dirname(os.pat
 BIN = os.environ.get("BLACKPONY_BIN") or os.getcwd()
 sys.path.insert(0, os.path.join(TOP, "t/lib"))
 
+import pony_mlkem  # noqa: E402
 import pony_session  # noqa: E402
 from pony_crypto import CryptoError, aead_open, aead_seal, public_key, x25519  # noqa: E402
 from pony_peer import EHLO, SERVER_NAME, Client, Mailbox, ProtocolError, Server, flip, put  # noqa: E402
-from pony_stream import DATA_MAX, Peer, b64decode, b64encode, find_hint, padded, rot, tlv  # noqa: E402
+from pony_stream import (DATA_MAX, HYBRID, KEM_KEY, SUITE, Peer, b64decode, b64encode,  # noqa: E402
+                         find_hint, padded, rot, tlv)
 
 TIMEOUT = 120
 NAME = "mail.example.com"
@@ -110,9 +112,10 @@ def document():
         r'PROTOCOL\.md,[ \n*/]*((?:"[^"]+"(?:, )?[ \n*/]*)+)', sources()))))
     headings = set(re.findall(r"^#+ (.*)$", text, re.M))
     is_(sorted(wanted - headings), [], "every section that the sources name exists (%d)" % len(wanted))
-    with contextlib.redirect_stdout(io.StringIO()) as written:
-        pony_session.main()
-    ok(written.getvalue() == read("doc/session.txt"), "doc/session.txt is what the independent peer computes")
+    for name, suite in (("doc/session.txt", SUITE), ("doc/session-hybrid.txt", HYBRID)):
+        with contextlib.redirect_stdout(io.StringIO()) as written:
+            pony_session.main(suite)
+        ok(written.getvalue() == read(name), name + " is what the independent peer computes")
 
 
 def sources():
@@ -166,14 +169,15 @@ def send_mail(peer, body):
     return codes + [peer.reply()[0]]
 
 
-def good_session(folder, name, body, by, early, options=()):
+def good_session(folder, name, body, by, early, options=(), suite=HYBRID):
     r = Receiver(folder, *options)
     c = Client(r.socket, static=KEY, timeout=TIMEOUT)
     c.greeting()
     if by == "keyword":
         c.ehlo("clear.example.net")
     offer = c.hint if by == "hint" else c.keyword
-    is_(c.upgrade(offer, NAME, "EHLO early.example.net" if early else "")[0], 220, name + ": upgraded")
+    is_(c.upgrade(offer, NAME, "EHLO early.example.net" if early else "", suite)[0], 220,
+        name + ": upgraded")
     hello = c.reply() if early else c.command("EHLO inside.example.net")
     is_(hello[0], 250, name + ": EHLO")
     ok(not any(re.match(rb"XPONY|STARTTLS", t) for t in hello[1]), name + ": no XPONY inside")
@@ -192,16 +196,33 @@ def good_session(folder, name, body, by, early, options=()):
     return c
 
 
-def refused(folder, name, want, **hooks):
+def refused(folder, name, want, with_suite=SUITE, options=(), **hooks):
     """The reply to an upgrade with one step changed; the server closes after it."""
-    r = Receiver(folder)
+    r = Receiver(folder, *options)
     c = Client(r.socket, timeout=TIMEOUT, hooks=hooks)
     c.greeting()
-    code, texts = c.upgrade(c.hint, NAME)
+    code, texts = c.upgrade(c.hint, NAME, suite=with_suite)
     is_((code, texts[0][:5]), want, "%s: %d" % (name, want[0]))
     is_(c.line(), b"", name + ": and closes")
     r.socket.close()
     r.process.wait(TIMEOUT)
+
+
+def key_item():
+    return tlv(KEM_KEY, pony_mlkem.key_gen(bytes(64))[0])
+
+
+def refused_keys(folder):
+    """What a hybrid payload 2, which ends with the key's item, must not be."""
+    crypto, n = (454, b"4.7.0"), len(key_item())
+    refused(folder, "no KEM key", crypto, HYBRID, payload2=lambda p, _: p[:-n])
+    refused(folder, "two KEM keys", crypto, HYBRID, payload2=lambda p, _: p + p[-n:])
+    refused(folder, "KEM key too short", crypto, HYBRID,
+            payload2=lambda p, _: p[:-n] + tlv(KEM_KEY, p[-n + 3:-1]))
+    refused(folder, "KEM key too long", crypto, HYBRID,
+            payload2=lambda p, _: p[:-n] + tlv(KEM_KEY, p[-n + 3:] + b"k"))
+    refused(folder, "KEM key not reduced", crypto, HYBRID,
+            payload2=lambda p, _: p[:-n] + tlv(KEM_KEY, b"\1\xfd" + p[-n + 5:]))
 
 
 def against_receiver(folder, large):
@@ -212,6 +233,7 @@ def against_receiver(folder, large):
     c = good_session(folder, "by the greeting", b"Subject: hay\r\n\r\n..dots\r\n", "hint", True)
     is_(c.peer_key, public_key(secret), "the server has proved the key of its file")
     good_session(folder, "by the keyword", b"\r\n", "keyword", False)
+    good_session(folder, "classical", b"Subject: hay\r\n\r\nHello\r\n", "hint", True, (), SUITE)
     good_session(folder, "large", large, "hint", True)
     good_session(folder, "ROT13", b"Subject: Unl\r\n\r\nHello\r\n", "keyword", False, ("-s", "ROT13"))
     crypto, suite = (454, b"4.7.0"), (504, b"5.5.4")
@@ -225,10 +247,14 @@ def against_receiver(folder, large):
     refused(folder, "item twice", crypto, payload2=lambda p, _: p + p)
     refused(folder, "item cut off", crypto, payload2=lambda p, _: p[:-1])
     refused(folder, "unknown critical item", crypto, payload2=put(b"\xff\0\0"))
-    refused(folder, "KEM key where there is no KEM", crypto, payload2=put(b"\x83\0\1k"))
+    refused(folder, "KEM key where there is no KEM", crypto, payload2=lambda p, _: p + key_item())
     refused(folder, "line end in the name", crypto, payload2=put(b"\1\0\3a\r\n"))
     refused(folder, "early data that is no EHLO", crypto, payload2=put(tlv(EHLO, b"STARTTLS")))
-    refused(folder, "suite not offered", suite, suite=put(b"mlkem768x25519-chachapoly"))
+    refused(folder, "suite not offered", suite, suite=put(b"mlkem1024x448-chachapoly"))
+    refused(folder, "suite left out by -s", suite, HYBRID, ("-s", SUITE))
+    refused(folder, "hybrid by name only", crypto, suite=put(HYBRID.encode()))
+    refused(folder, "classical by name only", crypto, HYBRID, suite=put(SUITE.encode()))
+    refused_keys(folder)
     refused(folder, "padded base64", syntax, base64=lambda t, _: t + b"=")
     refused(folder, "a word more", syntax, command=lambda t, _: t.replace(b"\r", b" x\r"))
     refused(folder, "an octet behind the line", sequence, command=lambda t, _: t + b"E")
@@ -268,11 +294,11 @@ class Mailer:
         return code
 
 
-def good_server(folder, name, body, by=("hint", "keyword"), rot_=0):
+def good_server(folder, name, body, by=("hint", "keyword"), rot_=0, suites=SUITE + "," + HYBRID, taken=HYBRID):
     box, seen = Mailbox(), {}
 
     def serve(sock):
-        s = Server(sock, name=NAME, by=by, rot_=rot_, static=bytes(range(32)), timeout=TIMEOUT)
+        s = Server(sock, name=NAME, by=by, rot_=rot_, static=bytes(range(32)), timeout=TIMEOUT, suites=suites)
         s.greet()
         seen["hello"] = s.accept()
         seen["ended"], seen["key"] = box.serve(s, seen["hello"]), s.peer_key
@@ -288,6 +314,7 @@ def good_server(folder, name, body, by=("hint", "keyword"), rot_=0):
     if rot_:
         return
     ok(seen.get("ended"), name + ": the end is authentic")
+    is_(KEM_KEY in seen["hello"], taken == HYBRID, "%s: the client takes %s" % (name, taken))
     is_(seen["hello"].get(EHLO), b"EHLO mta.example.net", name + ": early EHLO")
     is_(seen["hello"].get(SERVER_NAME), b"[127.0.0.1]", name + ": server name")
     is_(seen["key"], public_key(KEY), name + ": the client has proved the key of its file")
@@ -299,6 +326,7 @@ def against_mailer(folder, large):
         f.write(b"blackpony-host-key 1\nx25519 %s\n" % b64encode(KEY))
     good_server(folder, "mailer, by the greeting", b"Subject: hay\r\n\r\n..dots\r\n")
     good_server(folder, "mailer, by the keyword", b"\r\n", by=("keyword",))
+    good_server(folder, "mailer, classical", b"\r\n", suites="later-suite," + SUITE, taken=SUITE)
     good_server(folder, "mailer, large", large)
     good_server(folder, "mailer, ROT1", b"Subject: Ibz\r\n\r\nHello\r\n", rot_=1)
 

@@ -82,6 +82,13 @@ one_record(struct world *w, int dir, const uint8_t *p, size_t n)
 	}
 }
 
+/* A reply may have lines before its last. */
+static bool
+is_last_line(const uint8_t *line)
+{
+	return line[3] != '-';
+}
+
 /* Records begin behind the XPONY line, and behind the reply to it: the second 220. */
 static void
 by_records(struct world *w, int dir, const uint8_t *p, size_t n)
@@ -93,7 +100,8 @@ by_records(struct world *w, int dir, const uint8_t *p, size_t n)
 	put(o, p, n);
 	while (!a->upgraded[dir] && (len = line_at(o, o->at)) > 0) {
 		wire_put(w, dir, o->p + o->at, len);
-		a->upgraded[dir] = dir == C2S || a->line[dir]++ == 1;
+		if (dir == C2S || is_last_line(o->p + o->at))
+			a->upgraded[dir] = dir == C2S || a->line[dir]++ == 1;
 		o->at += len;
 	}
 	while (a->upgraded[dir] && in_flight(o) >= 2) {
@@ -146,6 +154,7 @@ static struct lengths
 measure(void)
 {
 	struct attack a = {.op = PASS};
+	const uint8_t *line;
 	struct lengths l;
 	struct world w;
 
@@ -153,7 +162,11 @@ measure(void)
 	world_run(&w);
 	l.greeting = line_at(&w.tape[S2C], 0);
 	l.command = line_at(&w.tape[C2S], 0);
-	l.reply = l.greeting + line_at(&w.tape[S2C], l.greeting);
+	l.reply = l.greeting;
+	do {
+		line = w.tape[S2C].p + l.reply;
+		l.reply += line_at(&w.tape[S2C], l.reply);
+	} while (!is_last_line(line));
 	l.all[C2S] = w.tape[C2S].n;
 	l.all[S2C] = w.tape[S2C].n;
 	if (!accepted(&w))
@@ -350,7 +363,7 @@ test_replay(void)
 				w.backends == 0,
 			    "message 2 of another connection: 454, no back end");
 		else
-			ok(strncmp(text_of(&w.wire[S2C]) + n, "220 ", 4) == 0,
+			ok(strncmp(text_of(&w.wire[S2C]) + n, "220", 3) == 0,
 			    "message 2 with the same ephemeral key would pass");
 		world_free(&w);
 	}
@@ -359,7 +372,7 @@ test_replay(void)
 	memcpy(w.secret[0], w.secret[1], sizeof w.secret[0]);
 	world_run(&w);
 	is_str(text_of(&w.told),
-	    "HOP FIRST \nBACKEND after upgrade x25519-chachapoly\n"
+	    "HOP FIRST \nBACKEND after upgrade mlkem768x25519-chachapoly\n"
 	    "HOP UPGRADE cryptographic failure\n",
 	    "a host that shows our own key is refused");
 	ok(is_sane(&w, "", 0) && !accepted(&w), "and gets no mail");

@@ -141,7 +141,7 @@ logged() {
 	like "$log" "upgrade failed, .*relay=mx\.two-offers\..*offer differs from the EHLO" \
 		"logged, two-offers"
 	like "$log" "relay=mx\.rot-offered\..* suite=none, .*messages=1" "logged, rot-offered: not encrypted"
-	like "$log" "relay=mx\.no-hint\..* suite=mlkem768x25519-chachapoly, .*messages=1" "logged, no-hint: encrypted"
+	like "$log" "relay=mx\.no-hint\..* suite=x25519-chachapoly, .*messages=1" "logged, no-hint: encrypted"
 }
 
 world_start
