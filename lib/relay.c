@@ -244,7 +244,8 @@ wait_and_move(struct turn *t)
 
 	poll_set(t, p);
 	ready = poll(p, FDS, left < 0 ? 0 : (int)left);
-	if (ready == 0) {
+	/* Also with octets there: who always has some shall not outlast his deadline. */
+	if (ready == 0 || left <= 0) {
 		t->deadline = 0;
 		session_fail(t->s, ERR_TIMEOUT);
 		return;

@@ -7,6 +7,9 @@
 #include <sodium.h>
 #include <string.h>
 
+#define FULL_FLIGHT                                                                            \
+	31744 /* the largest flight in one record that Padme leaves as it is: 31 * 2^10 */
+
 bool
 channel_init(struct channel *c)
 {
@@ -127,7 +130,7 @@ channel_flush(struct channel *c, bool all)
 	if (c->mode != CHANNEL_RECORDS)
 		return flush_clear(c);
 	if (!all)
-		n -= n % RECORD_DATA_MAX;
+		n -= n % FULL_FLIGHT;
 	/* Room comes back as the socket drains; until then the flight waits whole. */
 	if (n == 0 || buf_room(&c->wire_out) < record_flight_max(n))
 		return ERR_NONE;
