@@ -66,7 +66,7 @@ received() {
 # The build, out of tree as README.md has it, where both hosts see it.
 world_start
 built=$WORLD/share/build
-like "$(block '1. Programs')" '^\.\./configure --prefix=/usr --sysconfdir=/etc$' "README.md configures so"
+like "$(block '1. Programs')" '^\.\./configure --prefix=/usr --sysconfdir=/etc --localstatedir=/var$' "README.md configures so"
 mkdir "$built"
 ok "configure, make" bash -c 'cd "$1" && "$2/configure" --prefix=/usr --sysconfdir=/etc && make -j2' \
 	build "$built" "$source" || bail "no programs"
