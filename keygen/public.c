@@ -47,7 +47,8 @@ public_write_line(const struct public *p, FILE *out)
 	char text[KEY_TEXT_MAX];
 
 	base64_encode(text, p->octets, sizeof(p->octets));
-	fprintf(out, PUBLIC_TYPE "%s%s%s\n", text, p->comment[0] != '\0' ? " " : "", p->comment);
+	fprintf(
+	    out, PUBLIC_TYPE "%s%s%s\n", text, p->comment[0] != '\0' ? " " : "", p->comment);
 }
 
 static bool

@@ -175,15 +175,16 @@ rotate_switch(const char *file, uint32_t min_age, struct public *now)
 		errx(EX_NOINPUT, "%s: no public key; make it with blackpony-keygen -N",
 		    names.public);
 	if (memcmp(announced.octets, next.octets, sizeof(next.octets)) != 0)
-		errx(EX_DATAERR, "%s is not the public half of %s; remove it and run "
-				 "blackpony-keygen -N",
+		errx(EX_DATAERR,
+		    "%s is not the public half of %s; remove it and run "
+		    "blackpony-keygen -N",
 		    names.public, names.next);
 	require_age(names.public, min_age);
 	/* The same file under both names: we were interrupted just here. */
 	if (link(file, names.old) != 0 && !(errno == EEXIST && same_file(file, names.old))) {
 		if (errno == EEXIST)
-			errx(EX_CANTCREAT, "%s exists; retire it first, with blackpony-keygen -R",
-			    names.old);
+			errx(EX_CANTCREAT,
+			    "%s exists; retire it first, with blackpony-keygen -R", names.old);
 		err(EX_CANTCREAT, "%s", names.old);
 	}
 	sync_directory(file);
@@ -207,8 +208,9 @@ rotate_retire(const char *file)
 	name_all(&names, file);
 	read_public(&old, names.old, "there is nothing to retire");
 	if (same_file(file, names.old))
-		errx(EX_DATAERR, "%s is still the host key: a switch was interrupted; do it "
-				 "again, with blackpony-keygen -W",
+		errx(EX_DATAERR,
+		    "%s is still the host key: a switch was interrupted; do it "
+		    "again, with blackpony-keygen -W",
 		    names.old);
 	fd = open(names.old, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0)

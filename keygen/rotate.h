@@ -17,7 +17,8 @@
 #include "public.h"
 
 /* Writes next to file.next, readable for whom the host key is, and its public half to
- * file.next.pub. When file.next is there without its public half, that one is written and told. */
+ * file.next.pub. When file.next is there without its public half, that one is written and told.
+ */
 void rotate_next(const char *file, const struct key *fresh, struct public *next);
 /* file becomes file.old, and file.next becomes file; not before file.next is min_age seconds
  * old. */

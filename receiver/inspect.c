@@ -172,7 +172,8 @@ check_promise(struct inspection *i)
 		fault(i, "the commitment cannot be kept: %s", why);
 	else {
 		key_fingerprint_write(c.key[0], print);
-		ok(i, "commits for %lu seconds to the host key, the next key %s and %lu siblings",
+		ok(i,
+		    "commits for %lu seconds to the host key, the next key %s and %lu siblings",
 		    (unsigned long)c.max_age, print, (unsigned long)c.keys - 1);
 	}
 	key_free(key);

@@ -116,7 +116,8 @@ add_siblings(struct listing *l, const char *path)
 	case TEXTFILE_MISSING:
 		if (path == NULL)
 			return true;
-		(void)snprintf(l->why, PROMISE_REASON_MAX, "%.255s: %s", path, strerror(ENOENT));
+		(void)snprintf(
+		    l->why, PROMISE_REASON_MAX, "%.255s: %s", path, strerror(ENOENT));
 		return false;
 	case TEXTFILE_REFUSED:
 		break;

@@ -20,7 +20,7 @@
 #define DAY ((int64_t)86400)
 #define HOUR ((int64_t)3600)
 #define START 1800000000
-#define ABSENT (-1)     /* no commitment in payload 3 */
+#define ABSENT (-1) /* no commitment in payload 3 */
 #define MONTH (30 * DAY)
 
 static char directory[] = "/tmp/blackpony-trust.XXXXXX";
@@ -171,8 +171,8 @@ noted_change(char from, char to)
 {
 	char wanted[TRUST_TEXT];
 
-	(void)snprintf(wanted, sizeof(wanted), "key changed from %s to %s", text_of(from),
-	    text_of(to));
+	(void)snprintf(
+	    wanted, sizeof(wanted), "key changed from %s to %s", text_of(from), text_of(to));
 	is_str(trust.note, wanted, "the note names both keys");
 }
 
@@ -674,8 +674,8 @@ clean_up(const char *store)
 	char name[96];
 
 	for (unsigned i = 0; i < 2; i++) {
-		(void)snprintf(name, sizeof(name), "%s/%s", store,
-		    i == 0 ? "data.mdb" : "lock.mdb");
+		(void)snprintf(
+		    name, sizeof(name), "%s/%s", store, i == 0 ? "data.mdb" : "lock.mdb");
 		(void)unlink(name);
 	}
 	(void)rmdir(store);
