@@ -68,7 +68,11 @@ client_next_hop(struct session *s, enum session_hop_reason reason, const char *s
 void
 client_upgrade_failed(struct session *s, enum err fault, const char *said)
 {
+	char suite[sizeof(s->report.suite)];
+
+	memcpy(suite, s->report.suite, sizeof(suite));
 	client_next_hop(s, SESSION_HOP_UPGRADE, said);
+	memcpy(s->request.suite, suite, sizeof(suite));
 	s->request.fault = (uint8_t)fault;
 }
 

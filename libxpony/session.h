@@ -83,12 +83,12 @@ struct session_request {
 			   greeted */
 	uint8_t starttls; /* CLEAR */
 	uint8_t upgraded;
-	uint8_t key[NOISE_KEY]; /* DH: the point; PEER, BACKEND: the peer's key */
-	char suite[SUITE_NAME_MAX + 1];
-	char name[SESSION_HOST_MAX];  /* PEER on the server: the name that the client meant to
-					 reach */
-	char text[SESSION_TEXT_MAX];  /* HOP: what the host said */
-	struct commitment commitment; /* PEER on the client */
+	uint8_t key[NOISE_KEY];         /* DH: the point; PEER, BACKEND: the peer's key */
+	char suite[SUITE_NAME_MAX + 1]; /* HOP, reason UPGRADE: the one that failed */
+	char name[SESSION_HOST_MAX];    /* PEER on the server: the name that the client meant to
+					   reach */
+	char text[SESSION_TEXT_MAX];    /* HOP: what the host said */
+	struct commitment commitment;   /* PEER on the client */
 	struct session_report report;
 };
 
@@ -109,8 +109,8 @@ struct session_config {
 	enum session_role role;
 	const char *name; /* server: our name in the greeting; client: in replies to the MTA */
 	struct suite_list suites;
-	int rot;    /* 1..25: ROTn and nothing else */
-	bool offer; /* server: offer XPONY at all */
+	int rot;        /* 1..25: ROTn and nothing else */
+	bool offer;     /* server: offer XPONY at all */
 	uint8_t demand; /* server: enum session_demand */
 	uint8_t s_public[NOISE_KEY];
 	struct commitment commitment; /* server: what every client is promised */

@@ -113,13 +113,15 @@ turn_down(struct monitor *m, const char *why)
 static bool
 descend(struct monitor *m, const struct session_request *q)
 {
+	const struct suite *failed = suite_find(q->suite, strlen(q->suite));
 	struct trust_terms *terms = &m->terms;
 	const char *next = "retry";
 	char why[TRUST_TEXT];
 
 	m->failed_upgrades++;
 	if (m->failed_upgrades > 1 && terms->may_descend &&
-	    terms->suites == SESSION_SUITES_ALL && q->fault == ERR_REFUSED) {
+	    terms->suites == SESSION_SUITES_ALL && q->fault == ERR_REFUSED && failed != NULL &&
+	    failed->psk3) {
 		terms->suites = SESSION_SUITES_CLASSICAL;
 		next = "classical suite";
 	} else if (m->failed_upgrades > 1 && !terms->must_upgrade) {
