@@ -68,7 +68,7 @@ world_start
 built=$WORLD/share/build
 like "$(block '1. Programs')" '^\.\./configure --prefix=/usr --sysconfdir=/etc --localstatedir=/var$' "README.md configures so"
 mkdir "$built"
-ok "configure, make" bash -c 'cd "$1" && "$2/configure" --prefix=/usr --sysconfdir=/etc && make -j2' \
+ok "configure, make" bash -c 'cd "$1" && "$2/configure" --prefix=/usr --sysconfdir=/etc --localstatedir=/var && make -j2' \
 	build "$built" "$source" || bail "no programs"
 BLACKPONY_BIN=$built
 
