@@ -274,7 +274,8 @@ class Mailer:
         with theirs:
             self.process = subprocess.Popen(
                 [os.path.join(BIN, "blackpony-mailer"), "-p", str(listener.getsockname()[1]),
-                 "-k", os.path.join(folder, "our-key"), *options, "[127.0.0.1]"], stdin=theirs, stdout=theirs)
+                 "-k", os.path.join(folder, "our-key"), "-d", os.path.join(folder, "pins"),
+                 "-P", os.path.join(folder, "policy"), *options, "[127.0.0.1]"], stdin=theirs, stdout=theirs)
 
     def serve(self, listener, serve):
         with listener:
