@@ -10,6 +10,7 @@ cat >/etc/hosts <<END
 $ip4 $fqdn ${fqdn%%.*}
 $ip6 $fqdn ${fqdn%%.*}
 END
+rm -rf /etc/blackpony /var/lib/blackpony # where the machine itself has a blackpony
 rm -f /etc/resolv.conf # it may be a link into a directory that is not here
 echo 'nameserver 10.77.0.53' >/etc/resolv.conf
 cat >/etc/nsswitch.conf <<END
