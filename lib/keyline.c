@@ -1,6 +1,8 @@
 /*
  * keyline - see keyline.h.
  */
+#include <string.h>
+
 #include <sodium.h>
 
 #include "lib/keyline.h"
@@ -24,5 +26,24 @@ keyline_read(struct words *words, struct word *w, uint8_t hash[KEY_HASH])
 		    "is no key; blackpony-keygen -y shows it: " KEYLINE_TYPE
 		    " and 43 characters");
 	crypto_hash_sha256(hash, public, sizeof(public));
+	return true;
+}
+
+bool
+keyline_word(struct words *words, const struct word *w, uint8_t (*key)[KEY_HASH], size_t *keys,
+    size_t max)
+{
+	const size_t skip = strlen(KEYLINE_WORD);
+
+	if (*keys == max)
+		return words_fault(
+		    words, w, "is one key too many; a line has room for %zu", max);
+	if (!key_fingerprint_read(key[*keys], w->p + skip, w->n - skip))
+		return words_fault(words, w,
+		    "is no key; blackpony-keygen -l shows it: key=SHA256: and 43 characters");
+	for (size_t i = 0; i < *keys; i++)
+		if (memcmp(key[i], key[*keys], KEY_HASH) == 0)
+			return words_fault(words, w, "stands twice in this line");
+	(*keys)++;
 	return true;
 }

@@ -18,11 +18,12 @@
 
 #include "dns.h"
 #include "key.h"
+#include "keyline.h"
+#include "once.h"
 #include "textfile.h"
 #include "words.h"
 
 #define NAME_SIZE (DNS_NAME + sizeof("[IPv6:]")) /* a destination as text, NUL included */
-#define KEY_WORD "key="
 #define PQ_WORD "pq"
 
 _Static_assert(POLICY_REASON_MAX >= TEXTFILE_REASON_MAX, "reasons fit");
@@ -39,20 +40,12 @@ static const char *const level_word[] = {
 
 #define LEVELS (sizeof(level_word) / sizeof(level_word[0]))
 
-/* A destination that had its line: kept to find it a second time. */
-struct seen {
-	uint8_t hash[16];
-	struct word word;
-	unsigned line;
-};
-
 struct parser {
 	struct words words;
 	char destination[NAME_SIZE];
 	int rank; /* of the best line so far; -1: none */
 	struct policy *best;
-	struct seen *seen;
-	size_t seen_count, seen_cap;
+	struct once destinations;
 };
 
 const char *
@@ -165,86 +158,12 @@ rank(const char *pattern, const char *destination)
 	return -1;
 }
 
-static bool
-remember(struct parser *s, const struct word *w, const char *name)
-{
-	struct seen *grown, *at;
-
-	if (s->seen_count == s->seen_cap) {
-		s->seen_cap = s->seen_cap > 0 ? 2 * s->seen_cap : 64;
-		grown = reallocarray(s->seen, s->seen_cap, sizeof(*grown));
-		if (grown == NULL)
-			return words_fault(
-			    &s->words, w, "is one destination more than memory has room for");
-		s->seen = grown;
-	}
-	at = &s->seen[s->seen_count++];
-	crypto_generichash(
-	    at->hash, sizeof(at->hash), (const uint8_t *)name, strlen(name), NULL, 0);
-	at->word = *w;
-	at->line = s->words.line;
-	return true;
-}
-
-static int
-compare_seen(const void *a, const void *b)
-{
-	const struct seen *x = a, *y = b;
-	const int hash = memcmp(x->hash, y->hash, sizeof(x->hash));
-
-	return hash != 0 ? hash : (x->line > y->line) - (x->line < y->line);
-}
-
-/* False, with the first line of the file that is for a destination of an earlier one. */
-static bool
-each_stands_once(struct parser *s)
-{
-	const struct seen *second = NULL, *first = NULL;
-
-	if (s->seen_count == 0)
-		return true;
-	qsort(s->seen, s->seen_count, sizeof(*s->seen), compare_seen);
-	for (size_t i = 1; i < s->seen_count; i++) {
-		const struct seen *x = &s->seen[i - 1], *y = &s->seen[i];
-
-		if (memcmp(x->hash, y->hash, sizeof(x->hash)) == 0 &&
-		    (second == NULL || y->line < second->line)) {
-			first = x;
-			second = y;
-		}
-	}
-	if (second == NULL)
-		return true;
-	s->words.line = second->line;
-	return words_fault(&s->words, &second->word,
-	    "stands in line %u already; make one line of the two", first->line);
-}
-
-static bool
-read_key(struct parser *s, const struct word *w, struct policy *p)
-{
-	const size_t skip = strlen(KEY_WORD);
-	uint8_t *key = p->key[p->keys];
-
-	if (p->keys == POLICY_KEYS)
-		return words_fault(
-		    &s->words, w, "is one key too many; a line has room for %d", POLICY_KEYS);
-	if (!key_fingerprint_read(key, w->p + skip, w->n - skip))
-		return words_fault(&s->words, w,
-		    "is no key; blackpony-keygen -l shows it: key=SHA256: and 43 characters");
-	for (size_t i = 0; i < p->keys; i++)
-		if (memcmp(p->key[i], key, KEY_HASH) == 0)
-			return words_fault(&s->words, w, "stands twice in this line");
-	p->keys++;
-	return true;
-}
-
 /* One word after the destination. *levels counts the words for a level. */
 static bool
 read_word(struct parser *s, const struct word *w, struct policy *p, unsigned *levels)
 {
-	if (words_begins(w, KEY_WORD))
-		return read_key(s, w, p);
+	if (words_begins(w, KEYLINE_WORD))
+		return keyline_word(&s->words, w, p->key, &p->keys, POLICY_KEYS);
 	if (words_is(w, PQ_WORD)) {
 		if (p->pq)
 			return words_fault(&s->words, w, "stands twice in this line");
@@ -293,7 +212,8 @@ read_line(struct parser *s, const struct word *destination)
 	unsigned levels = 0;
 	int fits;
 
-	if (!read_pattern(s, destination, name) || !remember(s, destination, name))
+	if (!read_pattern(s, destination, name) ||
+	    !once_add(&s->destinations, &s->words, destination, name, strlen(name)))
 		return false;
 	for (w = words_next(&s->words); w.n > 0; w = words_next(&s->words))
 		if (!read_word(s, &w, &line, &levels))
@@ -317,7 +237,7 @@ read_lines(struct parser *s)
 	while ((result = words_line(&s->words, &first)) == WORDS_LINE)
 		if (!read_line(s, &first))
 			return false;
-	return result == WORDS_END && each_stands_once(s);
+	return result == WORDS_END && once_check(&s->destinations, &s->words);
 }
 
 bool
@@ -336,7 +256,7 @@ policy_parse(struct policy *p, const char *path, const char *text, size_t n,
 		return words_fault(&s.words, &sought, "%s", wrong);
 	words_start(&s.words, path, text, n, why);
 	good = read_lines(&s);
-	free(s.seen);
+	once_free(&s.destinations);
 	return good;
 }
 

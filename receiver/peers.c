@@ -13,9 +13,10 @@
 
 #include <sodium.h>
 
+#include "lib/keyline.h"
+#include "lib/once.h"
 #include "lib/textfile.h"
 
-#define KEY_WORD "key="
 #define NETWORK_TEXT_MAX (INET6_ADDRSTRLEN + sizeof("[]/128"))
 
 _Static_assert(PEERS_REASON_MAX >= TEXTFILE_REASON_MAX, "reasons fit");
@@ -26,20 +27,12 @@ struct network {
 	unsigned bits;
 };
 
-/* A network that had its line: kept to find it a second time. */
-struct seen {
-	struct network network;
-	struct word word;
-	unsigned line;
-};
-
 struct parser {
 	struct words words;
 	const struct network *client; /* all bits count; NULL: none */
 	int bits;                     /* of the best network so far; -1: none */
 	struct peers *best;
-	struct seen *seen;
-	size_t seen_cap;
+	struct once subjects;
 };
 
 static unsigned
@@ -132,87 +125,6 @@ read_network(struct parser *s, const struct word *w, struct network *n)
 	return true;
 }
 
-static bool
-remember(struct parser *s, const struct word *w, const struct network *n)
-{
-	struct seen *grown;
-
-	if (s->best->networks == s->seen_cap) {
-		s->seen_cap = s->seen_cap > 0 ? 2 * s->seen_cap : 64;
-		grown = reallocarray(s->seen, s->seen_cap, sizeof(*grown));
-		if (grown == NULL)
-			return words_fault(
-			    &s->words, w, "is one network more than memory has room for");
-		s->seen = grown;
-	}
-	s->seen[s->best->networks++] =
-	    (struct seen){.network = *n, .word = *w, .line = s->words.line};
-	return true;
-}
-
-static int
-compare_networks(const struct network *a, const struct network *b)
-{
-	if (a->family != b->family)
-		return a->family < b->family ? -1 : 1;
-	if (a->bits != b->bits)
-		return a->bits < b->bits ? -1 : 1;
-	return memcmp(a->address, b->address, sizeof(a->address));
-}
-
-static int
-compare_seen(const void *a, const void *b)
-{
-	const struct seen *x = a, *y = b;
-	const int networks = compare_networks(&x->network, &y->network);
-
-	return networks != 0 ? networks : (x->line > y->line) - (x->line < y->line);
-}
-
-/* False, with the first line of the file that is for a network of an earlier one. */
-static bool
-each_stands_once(struct parser *s)
-{
-	const struct seen *second = NULL, *first = NULL;
-
-	if (s->best->networks == 0)
-		return true;
-	qsort(s->seen, s->best->networks, sizeof(*s->seen), compare_seen);
-	for (size_t i = 1; i < s->best->networks; i++) {
-		const struct seen *x = &s->seen[i - 1], *y = &s->seen[i];
-
-		if (compare_networks(&x->network, &y->network) == 0 &&
-		    (second == NULL || y->line < second->line)) {
-			first = x;
-			second = y;
-		}
-	}
-	if (second == NULL)
-		return true;
-	s->words.line = second->line;
-	return words_fault(&s->words, &second->word,
-	    "stands in line %u already; make one line of the two", first->line);
-}
-
-static bool
-read_key(struct parser *s, const struct word *w, struct peers *p)
-{
-	const size_t skip = strlen(KEY_WORD);
-	uint8_t *key = p->key[p->keys];
-
-	if (p->keys == PEERS_KEYS)
-		return words_fault(
-		    &s->words, w, "is one key too many; a line has room for %d", PEERS_KEYS);
-	if (!key_fingerprint_read(key, w->p + skip, w->n - skip))
-		return words_fault(&s->words, w,
-		    "is no key; blackpony-keygen -l shows it: key=SHA256: and 43 characters");
-	for (size_t i = 0; i < p->keys; i++)
-		if (memcmp(p->key[i], key, KEY_HASH) == 0)
-			return words_fault(&s->words, w, "stands twice in this line");
-	p->keys++;
-	return true;
-}
-
 /* The words behind a network; w is that. */
 static bool
 read_words(struct parser *s, const struct word *w, struct peers *p)
@@ -222,7 +134,7 @@ read_words(struct parser *s, const struct word *w, struct peers *p)
 	for (struct word x = words_next(&s->words); x.n > 0; x = words_next(&s->words)) {
 		const enum peers_demand before = p->demand;
 
-		if (words_begins(&x, KEY_WORD))
+		if (words_begins(&x, KEYLINE_WORD))
 			p->demand = PEERS_KEY;
 		else if (words_is(&x, "encrypt"))
 			p->demand = PEERS_ENCRYPT;
@@ -234,7 +146,8 @@ read_words(struct parser *s, const struct word *w, struct peers *p)
 		if (demanded && (p->demand != PEERS_KEY || before != PEERS_KEY))
 			return words_fault(&s->words, &x, "is a second demand; choose one");
 		demanded = true;
-		if (p->demand == PEERS_KEY && !read_key(s, &x, p))
+		if (p->demand == PEERS_KEY &&
+		    !keyline_word(&s->words, &x, p->key, &p->keys, PEERS_KEYS))
 			return false;
 	}
 	return demanded || words_fault(&s->words, w,
@@ -247,13 +160,13 @@ read_line(struct parser *s, const struct word *w)
 	struct peers line = {.line = s->words.line};
 	struct network network;
 
-	if (!read_network(s, w, &network) || !remember(s, w, &network) ||
+	if (!read_network(s, w, &network) ||
+	    !once_add(&s->subjects, &s->words, w, &network, sizeof(network)) ||
 	    !read_words(s, w, &line))
 		return false;
 	if (s->client == NULL || !contains(&network, s->client) || (int)network.bits <= s->bits)
 		return true;
 	s->bits = (int)network.bits;
-	line.networks = s->best->networks;
 	*s->best = line;
 	return true;
 }
@@ -295,8 +208,9 @@ peers_parse(struct peers *p, const char *path, const char *text, size_t n,
 		result = words_line(&s.words, &first);
 		good = result == WORDS_LINE ? read_line(&s, &first) : result == WORDS_END;
 	} while (good && result == WORDS_LINE);
-	good = good && each_stands_once(&s);
-	free(s.seen);
+	good = good && once_check(&s.subjects, &s.words);
+	p->networks = s.subjects.count;
+	once_free(&s.subjects);
 	return good;
 }
 
