@@ -97,6 +97,15 @@ read_address(struct network *n, char *text)
 }
 
 static bool
+is_mapped(const struct network *n)
+{
+	struct in6_addr six;
+
+	memcpy(&six, n->address, sizeof(six));
+	return n->family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&six);
+}
+
+static bool
 read_network(struct parser *s, const struct word *w, struct network *n)
 {
 	char text[NETWORK_TEXT_MAX], *slash;
@@ -119,8 +128,7 @@ read_network(struct parser *s, const struct word *w, struct network *n)
 	if (has_other_bits(n))
 		return words_fault(
 		    &s->words, w, "has more than its first %u bits set; clear them", n->bits);
-	if (n->family == AF_INET6 && n->bits >= 96 &&
-	    IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)n->address))
+	if (n->bits >= 96 && is_mapped(n))
 		return words_fault(&s->words, w, "is an IPv4 address; write it as one");
 	return true;
 }
