@@ -151,7 +151,9 @@ for way in hint keyword; do
 	done
 done
 
-# What is queued goes at the next run: once, but where the host had died with it.
+# What is queued goes at the next run: once, but where the host had died with it. Hosts that did not
+# greet would be left alone for half an hour, were they not forgotten.
+host_run a find /var/lib/blackpony -type f -delete
 flush
 for case in "${cases[@]}"; do
 	name=${case% *}
