@@ -124,7 +124,15 @@ unlike "$(host_log a)$(host_log b)" 'own-key=' "no fresh key was needed"
 follow a 'To go back' /
 sends a b afterwards
 unlike "$(received b afterwards)" 'XPONY' "in clear again"
-sends b a farewell
+# b, which knew a by its key, keeps the mail back once: somebody might stand between.
+mail_as_before=$(host_log b | grep -c 'it spoke XPONY before')
+sends_held() {
+	printf 'Subject: farewell\n\ntext of farewell\n' | host_as b alice sendmail -i bob@a.test
+	wait_for 20 eval "[ \$(host_log b | grep -c 'it spoke XPONY before') -gt $mail_as_before ]"
+}
+ok "kept back once" sends_held
+host_flush b
+ok "farewell: mail arrives" wait_for 20 grep -qs '^text of farewell' "$(host_root a)/var/mail/bob"
 unlike "$(received a farewell)" 'XPONY' "in clear"
 ok "make uninstall" host_run a make -C "$built" uninstall
 is "$(host_run a sh -c 'find /usr /etc -path "*blackpony*" ! -type d')" /etc/blackpony/hostkey \
