@@ -1,6 +1,7 @@
 /*
- * poly - see poly.h. A coefficient is always reduced; sums of products are reduced by Barrett's
- * method and sums by one masked subtraction, so that the code reads like the standard.
+ * poly - see poly.h. A coefficient is reduced whenever a function returns; sums of products are
+ * reduced by Barrett's method and sums by one masked subtraction, so that the code reads like
+ * the standard.
  */
 #include "compat/poly.h"
 #include "compat/keccak.h"
@@ -51,34 +52,37 @@ subtract(uint32_t a, uint32_t b)
 	return reduce_once(a + Q - b);
 }
 
+/* Sums are left to grow by less than q in each of the seven layers: below 8 q they fit, and so
+ * do their products. */
 void
 poly_ntt(struct poly *f)
 {
 	size_t length, start, j, i = 1;
-	uint16_t t;
+	uint32_t t;
 
 	for (length = 128; length >= 2; length /= 2)
 		for (start = 0; start < N; start += 2 * length, i++)
 			for (j = start; j < start + length; j++) {
 				t = reduce((uint32_t)zeta[i] * f->c[j + length]);
-				f->c[j + length] = subtract(f->c[j], t);
-				f->c[j] = add(f->c[j], t);
+				f->c[j + length] = (uint16_t)(f->c[j] + Q - t);
+				f->c[j] = (uint16_t)(f->c[j] + t);
 			}
+	for (j = 0; j < N; j++)
+		f->c[j] = reduce(f->c[j]);
 }
 
 void
 poly_ntt_inverse(struct poly *f)
 {
 	size_t length, start, j, i = 127;
-	uint16_t t;
+	uint32_t t;
 
 	for (length = 2; length <= 128; length *= 2)
 		for (start = 0; start < N; start += 2 * length, i--)
 			for (j = start; j < start + length; j++) {
-				t = f->c[j];
-				f->c[j] = add(t, f->c[j + length]);
-				t = subtract(f->c[j + length], t);
-				f->c[j + length] = reduce((uint32_t)zeta[i] * t);
+				t = f->c[j + length] + Q - f->c[j];
+				f->c[j] = add(f->c[j], f->c[j + length]);
+				f->c[j + length] = reduce(zeta[i] * t);
 			}
 	for (j = 0; j < N; j++)
 		f->c[j] = reduce((uint32_t)f->c[j] * 3303); /* 1/128 */
