@@ -151,11 +151,20 @@ bool
 pins_get(struct pins *p, const char *domain, const char *mx, struct pins_host *host)
 {
 	struct host_call call = {.host = host};
+	int error;
 
 	memset(host, 0, sizeof(*host));
 	if (p == NULL || !name_of_host(&call.name, domain, mx))
 		return false;
-	return store_read(p->store, host_read, &call) == 0;
+	error = store_read(p->store, host_read, &call);
+	p->failed = error != 0 && error != MDB_NOTFOUND;
+	return error == 0;
+}
+
+bool
+pins_failed(const struct pins *p)
+{
+	return p == NULL || p->failed;
 }
 
 static int

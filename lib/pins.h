@@ -53,6 +53,9 @@ struct pins *pins_open(const char *directory, char why[PINS_REASON_MAX]);
 void pins_close(struct pins
 	*p); /* NULL-safe, as all calls here: without a store nothing is known or kept */
 
+/* Could the last look-up not be made, so that nothing is known for that reason? True without a store. */
+bool pins_failed(const struct pins *p);
+
 /* False when nothing is known (*host is zeroed then). Names: any case, without a trailing dot.
  */
 bool pins_get(struct pins *p, const char *domain, const char *mx, struct pins_host *host);

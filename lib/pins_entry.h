@@ -17,6 +17,7 @@
 
 struct pins {
 	struct store *store;
+	bool failed; /* the last look-up of a host */
 };
 
 /* What an entry is found under. Starts with n 0. */

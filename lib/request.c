@@ -44,6 +44,24 @@ put(int fd, const void *packet, size_t n, int passed)
 	return r == (ssize_t)n;
 }
 
+/* The one descriptor of a message. False when there are others: those are closed, or whoever
+ * sends them would fill our table. */
+static bool
+one_descriptor(struct cmsghdr *c, int *passed)
+{
+	size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int), i;
+	int fd;
+
+	for (i = 0; i < n; i++) {
+		memcpy(&fd, CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+		if (n == 1 && *passed < 0)
+			*passed = fd;
+		else
+			(void)close(fd);
+	}
+	return n == 1;
+}
+
 /* Takes one packet of exactly n octets; room for one octet more shows a longer one. */
 static enum request_result
 take(int fd, void *packet, size_t n, int *passed)
@@ -56,6 +74,7 @@ take(int fd, void *packet, size_t n, int *passed)
 	    .msg_control = control.space,
 	    .msg_controllen = sizeof(control.space)};
 	struct cmsghdr *c;
+	bool good = true;
 	ssize_t r;
 
 	*passed = -1;
@@ -65,10 +84,9 @@ take(int fd, void *packet, size_t n, int *passed)
 	if (r <= 0)
 		return REQUEST_END;
 	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-		    c->cmsg_len == CMSG_LEN(sizeof(int)))
-			memcpy(passed, CMSG_DATA(c), sizeof(int));
-	if (r == (ssize_t)n && (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
+			good &= one_descriptor(c, passed);
+	if (good && r == (ssize_t)n && (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0)
 		return REQUEST_OK;
 	if (*passed >= 0)
 		(void)close(*passed);

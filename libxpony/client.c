@@ -321,6 +321,7 @@ new_host(struct session *s, const struct session_answer *answer)
 	set_text(s->client.host, sizeof(s->client.host), answer->host);
 	set_text(s->client.address, sizeof(s->client.address), answer->address);
 	s->client.offer = answer->offer;
+	s->client.strict = answer->strict;
 	s->client.suites = answer->suites;
 	s->client.enforce_tls = false;
 	engine_state(s, CLIENT_GREETING);

@@ -152,7 +152,7 @@ greeting_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 	size_t n = smtp_reply_text(r, p, 0, &text);
 	char said[SESSION_TEXT_MAX];
 
-	if (r->code / 100 == 5) {
+	if (r->code / 100 == 5 && !s->client.strict) {
 		client_attribute_line(s, said, sizeof(said), r, p);
 		client_verdict(s, said);
 		return;
@@ -244,7 +244,8 @@ caps_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 			return;
 		}
 		if (offer.text[0] != '\0' && take_offer(s, &offer, false)) {
-			buf_drop(&s->far.in, r->len);
+			if (s->state != CLIENT_VERDICT) /* which has dropped all of it */
+				buf_drop(&s->far.in, r->len);
 			return;
 		}
 	}

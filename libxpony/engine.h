@@ -53,6 +53,7 @@ struct client_part {
 	char host[SESSION_HOST_MAX];
 	char address[SESSION_ADDRESS_MAX];
 	bool offer;         /* this host's offer may be taken up */
+	bool strict;        /* its 5xx greeting is no verdict */
 	uint8_t suites;     /* enum session_suites: which of ours */
 	bool enforce_tls;   /* no MAIL before the MTA's STARTTLS */
 	bool pipelining;    /* this host's keyword */

@@ -95,8 +95,10 @@ struct session_request {
 struct session_answer {
 	uint8_t kind; /* of the request that this answers */
 	uint8_t granted;
-	uint8_t offer;       /* HOP: an offer by this host may be taken up */
-	uint8_t suites;      /* HOP: enum session_suites */
+	uint8_t offer;  /* HOP: an offer by this host may be taken up */
+	uint8_t strict; /* HOP: a 5xx greeting is no verdict, somebody in between may have said
+			   it */
+	uint8_t suites; /* HOP: enum session_suites */
 	uint8_t enforce_tls; /* CLEAR: no MAIL before STARTTLS */
 	uint8_t dh[NOISE_KEY];
 	char host[SESSION_HOST_MAX];       /* HOP: host name; without one its address */

@@ -294,10 +294,11 @@ open_pins(const struct settings *set, struct monitor *m)
 	char why[PINS_REASON_MAX];
 	struct log_line l;
 
-	if (set->rot > 0 || m->route == NULL)
+	if (m->route == NULL)
 		return;
 	if ((m->trust.pins = pins_open(set->pins_directory, why)) != NULL) {
-		route_remember(m->route, m->trust.pins);
+		if (set->rot == 0)
+			route_remember(m->route, m->trust.pins);
 		return;
 	}
 	log_start(&l, set->queue_id);

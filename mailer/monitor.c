@@ -201,6 +201,7 @@ answer_hop(struct monitor *m, const struct session_request *q)
 	a.granted = true;
 	a.offer = m->terms.offer;
 	a.suites = (uint8_t)m->terms.suites;
+	a.strict = m->terms.strict;
 	(void)snprintf(a.host, sizeof(a.host), "%s", m->hop.host);
 	(void)snprintf(a.address, sizeof(a.address), "[%s%s]",
 	    strchr(m->hop.address, ':') != NULL ? "IPv6:" : "", m->hop.address);

@@ -68,11 +68,14 @@ trust_host(struct trust *t, const struct hop *hop, struct trust_terms *terms, ch
 	(void)pins_get(t->pins, hop->domain, hop->host, &t->known);
 	committed = is_committed(t);
 	terms->must_upgrade = t->policy.level >= POLICY_PINNED || t->policy.pq || committed;
+	terms->strict = terms->must_upgrade || t->policy.level == POLICY_ENCRYPT;
 	terms->may_descend = !t->policy.pq && !committed;
 	terms->offer = t->policy.level != POLICY_NONE;
 	terms->suites = t->policy.pq ? SESSION_SUITES_PQ : SESSION_SUITES_ALL;
 	if (t->rot && (t->policy.level > POLICY_MAY || terms->must_upgrade))
 		return refuse(why, hop, "policy or a commitment forbids ROTn");
+	if (t->policy.level == POLICY_PINNED && t->policy.keys == 0 && pins_failed(t->pins))
+		return refuse(why, hop, "policy pinned, and the pins cannot be read");
 	/* Whoever forges an MX answer brings a host of his own: pinned knows its hosts. */
 	if (t->policy.level == POLICY_PINNED && t->known.keys == 0 && !hop->mx_authentic &&
 	    t->policy.keys == 0)
@@ -318,15 +321,22 @@ trust_peer(struct trust *t, const struct hop *hop, const uint8_t key[32], bool p
 	uint8_t fingerprint[crypto_hash_sha256_BYTES];
 	struct sighting sighting = {t, fingerprint, commitment};
 	char reason[PINS_REASON_MAX];
+	bool noted;
 
 	(void)crypto_hash_sha256(fingerprint, key, 32);
 	if (t->policy.pq && !pq)
 		return refuse(why, hop, "policy pq, and this suite is classical");
 	if (!judge(t, hop, fingerprint, why))
 		return false;
-	if (t->pins != NULL &&
-	    !pins_update(t->pins, hop->domain, hop->host, note_sighting, &sighting, reason))
+	noted = t->pins != NULL &&
+		pins_update(t->pins, hop->domain, hop->host, note_sighting, &sighting, reason);
+	if (t->pins != NULL && !noted)
 		note_forgotten(t, reason);
+	/* A first key that is not remembered would be a first key for ever. */
+	if (t->policy.level == POLICY_PINNED && t->known.keys == 0 && t->policy.keys == 0 &&
+	    !noted)
+		return refuse(
+		    why, hop, "policy pinned, and its first key cannot be remembered");
 	return true;
 }
 
@@ -345,11 +355,15 @@ is_missed(struct trust *t, const struct hop *hop)
 {
 	char reason[PINS_REASON_MAX];
 
-	if (t->known.last_upgraded == 0 || t->known.last_upgraded + TRUST_MEMORY < t->now ||
-	    t->known.clear_deferred)
+	if (t->known.last_upgraded == 0 || t->known.last_upgraded + TRUST_MEMORY < t->now)
 		return false;
+	/* The one deferral is of the whole delivery, not of a host's first address. */
+	if (t->known.clear_deferred)
+		return t->deferred;
 	/* What cannot be written down would be deferred for ever. */
-	return pins_update(t->pins, hop->domain, hop->host, note_deferral, NULL, reason);
+	if (pins_update(t->pins, hop->domain, hop->host, note_deferral, NULL, reason))
+		t->deferred = true;
+	return t->deferred;
 }
 
 bool

@@ -38,6 +38,7 @@ struct trust {
 
 	struct policy policy;   /* of the present host's domain */
 	struct pins_host known; /* what was remembered of it before this session */
+	bool deferred;          /* in this delivery: a host that was missed */
 	const char *verdict;    /* one word for the log: "new", "known", "changed", "announced",
 				   "listed", "dns" */
 	char note[TRUST_TEXT];  /* for the log, loudly, when not empty */
@@ -47,6 +48,7 @@ struct trust {
 struct trust_terms {
 	bool offer;        /* its offer may be taken up */
 	bool must_upgrade; /* no XPONY, no mail */
+	bool strict;       /* it is not believed in clear: a 5xx greeting is no verdict */
 	bool may_descend;  /* to a classical suite, where the hybrid's line is lost */
 	enum session_suites suites;
 };
