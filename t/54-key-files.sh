@@ -115,7 +115,7 @@ for host in a b; do
 	file=$(host_run $host blackpony-keygen --help | sed -n 's/^Without -f the file is \(.*\)\.$/\1/p')
 	host_run $host cp -p "$file" "${file%/*}/saved"
 done
-mail_boxes b both-keys no-key-of-sender no-key-again no-key-of-receiver key-back all-mended \
+mail_boxes b missed both-keys no-key-of-sender no-key-again no-key-of-receiver key-back all-mended \
 	sender-{open,stranger,unreadable,damaged,cut,link,directory} receiver-{open,stranger,damaged,link}
 host_inetd b
 
@@ -128,6 +128,13 @@ refused_sender sender-cut 'head -c 40 saved >hostkey' 'damaged host key'
 refused_sender sender-link 'mv hostkey elsewhere && ln -s elsewhere hostkey' 'is a symbolic link'
 refused_sender sender-directory 'rm hostkey && mkdir hostkey' 'not a regular file'
 mended open stranger unreadable damaged cut link directory
+# a, which knows b to encrypt, keeps its mail back once; from then on it goes in clear.
+held() { host_log a | grep -q 'it spoke XPONY before and does not now'; }
+key b 'chmod 604 hostkey'
+send missed
+ok "missed: kept back once" wait_for 20 held
+host_flush a
+delivered missed
 refused_receiver receiver-open 'chmod 604 hostkey' 'mode 0604 is too open'
 refused_receiver receiver-stranger 'chown alice hostkey' 'belongs to uid'
 refused_receiver receiver-damaged 'echo x >hostkey' 'not a host key'
