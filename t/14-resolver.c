@@ -206,12 +206,14 @@ test_child_has_nothing(void)
 	const int pipe_of_sendmail = open("/dev/null", O_RDONLY);
 	struct resolver *resolver = resolve_start(&any);
 	const pid_t pid = resolver->pid;
-	int n;
+	int n, tries;
 
 	while (!status_has(resolver->pid, "NoNewPrivs:\t1") && kill(resolver->pid, 0) == 0)
 		poll(NULL, 0, 10);
 	ok(status_has(resolver->pid, "NoNewPrivs:\t1"), "the child gains no privileges");
-	n = count_descriptors(resolver->pid);
+	/* It opens /etc/resolv.conf for a moment; what it inherited would stay. */
+	for (tries = 0; (n = count_descriptors(resolver->pid)) > 1 && tries < 500; tries++)
+		poll(NULL, 0, 10);
 	if (n >= 0)
 		is_int(n, 1, "and has one descriptor");
 	else
