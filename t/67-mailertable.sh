@@ -1,7 +1,7 @@
 #!/bin/bash
 # 67-mailertable - sendmail.cf.m4 on a host that sends: what stays on sendmail's own mailers, with a
-# real delivery of each kind for which doc/PARITY.md says so (AUTH, TLS_Srv:, MTA-STS), and what the
-# same destination loses on blackpony. t/lib/cftest.sh has who gets which mailer, and m4's warnings.
+# real delivery of each kind for which doc/PARITY.md says so (AUTH, TLS_Srv:, TLS_Rcpt:, MTA-STS), and
+# what the same destination loses on blackpony. t/lib/cftest.sh has who gets which mailer, and m4's warnings.
 . "$abs_top_srcdir/t/lib/tap.sh"
 . "$abs_top_srcdir/t/lib/world.sh"
 . "$abs_top_srcdir/t/lib/mail.sh"
@@ -15,9 +15,14 @@ peer auth auth
 peer auth2 auth
 peer notls
 peer notls2
+peer rcptnotls
+peer rcptesmtp
+peer rcptpony xpony pipelining
 peer stsnotls
 peer stsnotls2
 zone_line "tls IN MX 10 mail.b.test."
+zone_line "rcpt IN MX 10 mail.b.test."
+zone_line "rcptkeep IN MX 10 mail.b.test."
 zone_line "sts IN MX 10 mail.b.test."
 zone_line "othersts IN MX 10 mail.b.test."
 zone_line "sts2 IN MX 10 mail.b.test."
@@ -49,6 +54,8 @@ host_run b openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes 
 cp "$(host_root b)/etc/mail/tls/cert.pem" "$WORLD/share/b.pem"
 host_put b /etc/mail/local-host-names <<<$"b.test
 tls.$p
+rcpt.$p
+rcptkeep.$p
 sts.$p
 sts2.$p
 othersts2.$p
@@ -66,6 +73,8 @@ keep.$p	esmtp:keep.$p
 auth.$p	esmtp:auth.$p
 tls.$p	esmtp:tls.$p
 notls.$p	esmtp:notls.$p
+rcptkeep.$p	esmtp:rcptkeep.$p
+rcptesmtp.$p	esmtp:rcptesmtp.$p
 sts.$p	esmtp:sts.$p
 othersts.$p	esmtp:othersts.$p
 stsnotls.$p	esmtp:stsnotls.$p
@@ -78,6 +87,13 @@ table access <<END
 TLS_Srv:mail.b.test	VERIFY:112
 TLS_Srv:notls.$p	ENCR:112
 TLS_Srv:notls2.$p	ENCR:112
+TLS_Rcpt:rcptnotls.$p	ENCR:112
+TLS_Rcpt:rcptesmtp.$p	ENCR:112
+TLS_Rcpt:rcptpony.$p	ENCR:112
+TLS_Rcpt:bob@rcpt.$p	VERIFY:112
+TLS_Rcpt:carol@rcpt.$p	VERIFY:112+CN
+TLS_Rcpt:alice@rcpt.$p	VERIFY:112+CN:mail.b.test
+TLS_Rcpt:carol@rcptkeep.$p	VERIFY:112+CN
 END
 
 # cf NAME [SED-SCRIPT] <LINES: such a sendmail.cf beside the first.
@@ -111,10 +127,14 @@ while True:
     threading.Thread(target=serve, args=(listener.accept()[0],), daemon=True).start()'
 wait_for 5 host_listens a 5461
 
-for name in pony keep auth auth2 notls notls2; do
+for name in pony keep auth auth2 notls notls2 rcptesmtp rcptnotls rcptpony; do
 	post $name
 done
 post tls 100 "alice@tls.$p"
+post rcpt 100 "bob@rcpt.$p"
+post rcpt-name 100 "alice@rcpt.$p"
+post rcpt-cn 100 "carol@rcpt.$p"
+post rcptkeep 100 "carol@rcptkeep.$p"
 post smart 100 -C/etc/mail/smart.cf "smart@ever.$p"
 post installed 100 -C/etc/mail/installed.cf "installed@pony.$p"
 for to in bob@sts carol@sts2 bob@othersts alice@othersts2 bob@stsnotls bob@stsnotls2; do
@@ -155,6 +175,25 @@ taken notls 0
 by notls2 blackpony
 taken notls2 1
 
+# TLS_Rcpt: entries, by recipient, act on either mailer. Of XPONY they know nothing.
+
+# held NAME MAILER REASON [RECIPIENT]
+held() {
+	by $1 $2 "${4-}"
+	deferred $1 4.2.0 Deferred "${4-}"
+	like "$peers_log" "ruleset=tls_rcpt, arg1=${4:-u@$1.$p}, .* reject=454 4\.7\.0 $3\$" "$1: $3"
+	taken $1 0
+}
+held rcptesmtp esmtp 'encryption too weak 0 less than 112'
+held rcptnotls blackpony 'encryption too weak 0 less than 112'
+held rcptpony blackpony 'encryption too weak 0 less than 112'
+by rcpt blackpony "bob@rcpt.$p"
+sent rcpt '' "bob@rcpt.$p"
+sent rcpt-name '' "alice@rcpt.$p"
+by rcptkeep esmtp "carol@rcptkeep.$p"
+sent rcptkeep '' "carol@rcptkeep.$p"
+held rcpt-cn blackpony 'CN mail\.b\.test does not match blackpony' "carol@rcpt.$p" # the mailer's name
+
 # MTA-STS.
 by sts esmtp "bob@sts.$p"
 sent sts '' "bob@sts.$p"
@@ -171,11 +210,11 @@ deferred stsnotls2 4.7.0 'does not support STARTTLS' "bob@stsnotls2.$p"
 like "$(cat "$WORLD/sts.said")" 'WARNING: blackpony: FEATURE\(sts\)' "which m4 has warned of"
 is "$(cat "$WORLD/smart.said" "$WORLD/installed.said")" "" "else it says nothing"
 
-# subjects: what the users of b have; four is what was sent.
+# subjects: what the users of b have; seven is what was sent.
 subjects() { cat "$(host_root b)"/var/mail/* | sed -n 's/^Subject: //p' | sort | tr '\n' ' '; }
-has_four() { [ "$(subjects | wc -w)" -ge 4 ]; }
-wait_for 30 has_four
-is "$(subjects)" "othersts2 sts sts2 tls " "what was sent is there, once"
+has_all() { [ "$(subjects | wc -w)" -ge 7 ]; }
+wait_for 30 has_all
+is "$(subjects)" "othersts2 rcpt rcpt-name rcptkeep sts sts2 tls " "what was sent is there, once"
 
 # The mailers as sendmail has read them. That AUTH, TLS and STS work above is their being as they were.
 mailers() { host_run a sendmail-mta -C"/etc/mail/$1.cf" -bt <<<'=M' | sed 's/^> *//; s/^mailer [0-9]*/mailer/'; }
