@@ -18,7 +18,7 @@
 #define DNS_MS 20000 /* for the keys of one host */
 
 static void
-add_hop(struct log_line *l, const struct hop *hop)
+add_relay(struct log_line *l, const struct hop *hop)
 {
 	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 	struct sockaddr_in *in = (struct sockaddr_in *)&address;
@@ -31,6 +31,21 @@ add_hop(struct log_line *l, const struct hop *hop)
 	else if (inet_pton(AF_INET6, hop->address, &in6->sin6_addr) == 1)
 		address.ss_family = AF_INET6;
 	log_add_peer(l, "relay", hop->host, (const struct sockaddr *)&address);
+}
+
+/* Whose mail it is, as the policy file would have it. */
+static void
+add_destination(struct log_line *l, const struct hop *hop)
+{
+	if (hop->host[0] != '\0')
+		log_add(l, "destination", hop->domain);
+}
+
+static void
+add_hop(struct log_line *l, const struct hop *hop)
+{
+	add_relay(l, hop);
+	add_destination(l, hop);
 }
 
 /* For -v: the steps of a delivery as they are taken. */
@@ -268,7 +283,7 @@ log_report(const struct monitor *m, const struct session_report *r)
 	struct log_line l;
 
 	log_start(&l, m->queue_id);
-	add_hop(&l, &m->hop);
+	add_relay(&l, &m->hop);
 	log_add(&l, "suite", r->suite[0] != '\0' ? r->suite : "none");
 	if (m->has_peer) {
 		key_fingerprint(m->peer, fingerprint);
@@ -279,6 +294,7 @@ log_report(const struct monitor *m, const struct session_report *r)
 	log_add_number(&l, "octets", (long long)r->octets);
 	if (r->refused > 0)
 		log_add_number(&l, "refused", (long long)r->refused);
+	add_destination(&l, &m->hop);
 	if (r->fault != ERR_NONE)
 		log_add(&l, "fault", err_text((enum err)r->fault));
 	if (r->verdict[0] != '\0')

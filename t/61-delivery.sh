@@ -117,8 +117,8 @@ two_in_one() {
 	done
 	wait_for 5 log_has b 'blackpony-receiver.*messages=2,'
 	mailer=$(log_of a blackpony-mailer) receiver=$(log_of b blackpony-receiver)
-	like "$mailer" "QUEUED: relay=mail4\.b\.test \[10\.77\.0\.2\], suite=$suite, key=$(quoted_fingerprint b), trust=[a-z]+, messages=2, octets=[0-9]+, .*ms=[0-9]+$" \
-		"one log line of the mailer, with its queue id and b's key"
+	like "$mailer" "QUEUED: relay=mail4\.b\.test \[10\.77\.0\.2\], suite=$suite, key=$(quoted_fingerprint b), trust=[a-z]+, messages=2, octets=[0-9]+, destination=b4\.test, .*ms=[0-9]+$" \
+		"one log line of the mailer, with its queue id, the destination and b's key"
 	like "$receiver" ": peer=\[10\.77\.0\.1\], .*suite=$suite, key=$(quoted_fingerprint a), .*messages=2, octets=[0-9]+, .*ms=[0-9]+$" \
 		"one of the receiver, with a's key"
 	is "$(sed 's/.*octets=//; s/,.*//' <<<"$mailer")" "$(sed 's/.*octets=//; s/,.*//' <<<"$receiver")" \
