@@ -21,6 +21,7 @@
 #include "backend.h"
 #include "greeting.h"
 #include "inspect.h"
+#include "limits.h"
 #include "pair.h"
 #include "peers.h"
 #include "promise.h"
@@ -302,6 +303,28 @@ check_relay_keys(struct inspection *i)
 }
 
 static void
+check_limits(struct inspection *i)
+{
+	const struct limits *l = i->about->limits;
+	const double load = limits_load();
+	char why[SLOTS_REASON_MAX];
+	struct slots slots;
+
+	if (!slots_open(&slots, l->file, why)) {
+		fault(i, "%s; until that is mended sessions are not counted", why);
+	} else {
+		ok(i, "sessions: at most %u, of one client %u (0: no limit); now %u", l->sessions,
+		    l->each, slots_count(&slots));
+		slots_close(&slots);
+	}
+	if (l->load > 0 && load >= l->load)
+		fault(i, "the load is %.2f: from %u on every client gets 421; see -L", load,
+		    l->load);
+	else
+		ok(i, "the load is %.2f: clients are refused from %u on (0: never)", load, l->load);
+}
+
+static void
 check_name(struct inspection *i)
 {
 	const char *wanted = i->about->name;
@@ -339,6 +362,8 @@ inspect_run(const struct inspect_about *about, FILE *out)
 	check_backend(&i);
 	check_configuration(&i);
 	check_name(&i);
+	if (about->limits != NULL)
+		check_limits(&i);
 	if (about->peers != NULL)
 		check_peers(&i);
 	if (about->relay_keys != NULL)

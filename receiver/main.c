@@ -11,6 +11,7 @@
 #include "receiver/backend.h"
 #include "receiver/greeting.h"
 #include "receiver/inspect.h"
+#include "receiver/limits.h"
 #include "receiver/monitor.h"
 #include "receiver/pair.h"
 #include "receiver/promise.h"
@@ -22,7 +23,9 @@
 #include <pwd.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -39,6 +42,7 @@ struct settings {
 	char *const *backend;
 	struct suite_list suites;
 	struct promise_about promise;
+	struct limits limits;
 	bool commits; /* -c */
 	int rot;
 	bool check;
@@ -48,8 +52,9 @@ static void
 usage(FILE *out)
 {
 	(void)fprintf(out,
-	    "usage: " NAME " [-v] [-c max-age] [-k hostkey] [-n name] [-o names]\n"
-	    "                          [-S siblings] [-s suites] [--check]\n"
+	    "usage: " NAME " [-v] [-c max-age] [-g milliseconds] [-k hostkey]\n"
+	    "                          [-L load] [-M sessions] [-m sessions] [-n name]\n"
+	    "                          [-o names] [-S siblings] [-s suites] [--check]\n"
 	    "                          [-- backend [argument ...]]\n");
 }
 
@@ -93,6 +98,34 @@ are_names(const char *names)
 }
 
 static int
+parse_number(unsigned *number, int option, unsigned max)
+{
+	const char *why;
+	char what[64];
+
+	*number = (unsigned)strtonum(optarg, 0, max, &why);
+	if (why == NULL)
+		return EX_OK;
+	(void)snprintf(what, sizeof(what), "-%c wants a number from 0 to %u", option, max);
+	return fault(what, optarg);
+}
+
+static int
+parse_limit(struct limits *l, int option)
+{
+	switch (option) {
+	case 'g':
+		return parse_number(&l->pause, option, LIMITS_PAUSE_MAX);
+	case 'L':
+		return parse_number(&l->load, option, LIMITS_LOAD_MAX);
+	case 'M':
+		return parse_number(&l->each, option, SLOTS_MAX);
+	default:
+		return parse_number(&l->sessions, option, SLOTS_MAX);
+	}
+}
+
+static int
 parse_option(struct settings *set, int option)
 {
 	switch (option) {
@@ -125,6 +158,11 @@ parse_option(struct settings *set, int option)
 	case 'C':
 		set->check = true;
 		return EX_OK;
+	case 'g':
+	case 'L':
+	case 'M':
+	case 'm':
+		return parse_limit(&set->limits, option);
 	default:
 		return fault("an option is unknown or lacks its value", NULL);
 	}
@@ -140,8 +178,9 @@ parse(struct settings *set, int argc, char **argv)
 
 	*set = (struct settings){.key_file = BLACKPONY_HOSTKEY, .backend = default_backend};
 	suite_list_default(&set->suites);
+	limits_default(&set->limits);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+vc:k:n:o:S:s:", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+vc:g:k:L:M:m:n:o:S:s:", longs, NULL)) != -1) {
 		if (option == 'h') {
 			usage(stdout);
 			return EX_OK;
@@ -273,6 +312,7 @@ serve(const struct settings *set)
 	    .random = randombytes_buf};
 	struct launch launch = {.config = &config, .server = true};
 	char name[GREETING_NAME_MAX];
+	pid_t engine;
 
 	if (!take_connection(&m))
 		return fault("standard input is no TCP connection: start me from inetd", NULL);
@@ -280,6 +320,8 @@ serve(const struct settings *set)
 		(void)snprintf(name, sizeof(name), "%s", set->name);
 	else
 		(void)greeting_name(name, sizeof(name));
+	if (!limits_admit(&set->limits, STDIN_FILENO, &m.client, name))
+		return EX_OK;
 	if (!find_engine_user(&launch))
 		return fault("neither user blackpony-net nor user nobody exists", NULL);
 	m.name = config.name = name;
@@ -290,8 +332,12 @@ serve(const struct settings *set)
 		memcpy(config.s_public, key_public(m.key), KEY_OCTETS);
 	take_promise(set, &m, &config.commitment);
 	launch.key = m.key;
-	if (launch_engine(&launch, &m.engine) > 0)
+	if ((engine = launch_engine(&launch, &m.engine)) > 0) {
 		monitor_run(&m);
+		/* The session's slot is taken until its last process that serves it is gone. */
+		(void)close(m.engine);
+		(void)waitpid(engine, NULL, 0);
+	}
 	key_free(m.key);
 	return EX_OK;
 }
@@ -315,6 +361,7 @@ main(int argc, char **argv, char **envp)
 		    .key_file = set.key_file,
 		    .peers = BLACKPONY_PEERS,
 		    .relay_keys = BLACKPONY_RELAY_KEYS,
+		    .limits = &set.limits,
 		    .promise = set.commits ? &set.promise : NULL};
 
 		return inspect_run(&about, stdout);
