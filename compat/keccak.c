@@ -33,13 +33,13 @@ do_round(uint64_t a[LANES], uint64_t constant)
 	uint64_t b[LANES], c[5], d[5];
 
 	/* theta; what it adds is added below */
-#define COLUMN(x) c[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20]
-#define SPREAD(x) d[x] = c[(x + 4) % 5] ^ turn(c[(x + 1) % 5], 1)
+#define COLUMN(x) c[x] = a[x] ^ a[(x) + 5] ^ a[(x) + 10] ^ a[(x) + 15] ^ a[(x) + 20]
+#define SPREAD(x) d[x] = c[((x) + 4) % 5] ^ turn(c[((x) + 1) % 5], 1)
 	COLUMN(0), COLUMN(1), COLUMN(2), COLUMN(3), COLUMN(4);
 	SPREAD(0), SPREAD(1), SPREAD(2), SPREAD(3), SPREAD(4);
 
 	/* rho and pi: where a lane goes, and how far it turns */
-#define MOVE(to, from, by) b[to] = turn(a[from] ^ d[from % 5], by)
+#define MOVE(to, from, by) b[to] = turn(a[from] ^ d[(from) % 5], by)
 	b[0] = a[0] ^ d[0];
 	MOVE(10, 1, 1), MOVE(20, 2, 62), MOVE(5, 3, 28), MOVE(15, 4, 27);
 	MOVE(16, 5, 36), MOVE(1, 6, 44), MOVE(11, 7, 6), MOVE(21, 8, 55), MOVE(6, 9, 20);
@@ -48,7 +48,8 @@ do_round(uint64_t a[LANES], uint64_t constant)
 	MOVE(14, 20, 18), MOVE(24, 21, 2), MOVE(9, 22, 61), MOVE(19, 23, 56), MOVE(4, 24, 14);
 
 	/* chi and iota */
-#define MIX(x, y) a[x + y] = b[x + y] ^ (~b[(x + 1) % 5 + y] & b[(x + 2) % 5 + y])
+#define MIX(x, y)                                                                              \
+	a[(x) + (y)] = b[(x) + (y)] ^ (~b[((x) + 1) % 5 + (y)] & b[((x) + 2) % 5 + (y)])
 #define ROW(y) MIX(0, y), MIX(1, y), MIX(2, y), MIX(3, y), MIX(4, y)
 	ROW(0), ROW(5), ROW(10), ROW(15), ROW(20);
 	a[0] ^= constant;
@@ -125,20 +126,15 @@ keccak_finish(struct keccak *k, uint8_t domain)
 void
 keccak_squeeze(struct keccak *k, uint8_t *out, size_t n)
 {
-	size_t step;
+	size_t i;
 
-	for (; n > 0; n -= step, out += step) {
+	for (i = 0; i < n; i += LANE_OCTETS) {
 		if (k->at == k->rate) {
 			permute(k->lane);
 			k->at = 0;
 		}
-		step = k->at % LANE_OCTETS == 0 && n >= LANE_OCTETS ? LANE_OCTETS : 1;
-		if (step == LANE_OCTETS)
-			store(out, k->lane[k->at / LANE_OCTETS]);
-		else
-			*out = (uint8_t)(k->lane[k->at / LANE_OCTETS] >>
-					 8 * (k->at % LANE_OCTETS));
-		k->at += step;
+		store(out + i, k->lane[k->at / LANE_OCTETS]);
+		k->at += LANE_OCTETS;
 	}
 }
 

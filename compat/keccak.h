@@ -20,14 +20,14 @@ struct keccak {
 	size_t at;   /* octets of the present block that were put in or taken out */
 };
 
-/* Absorb any number of times, then finish once, then squeeze any number of times. Wipe what was
- * secret. */
+/* Absorb any number of times, then finish once, then squeeze any number of times, a multiple of
+ * eight octets each time. Wipe what was secret. */
 void keccak_init(struct keccak *k, size_t rate);
 void keccak_absorb(struct keccak *k, const void *p, size_t n);
 void keccak_finish(struct keccak *k, uint8_t domain);
 void keccak_squeeze(struct keccak *k, uint8_t *out, size_t n);
 
-/* All of that on a || b, wiped. */
+/* All of that on a || b, wiped. out_len is a multiple of eight. */
 void keccak_hash(uint8_t *out, size_t out_len, size_t rate, uint8_t domain, const void *a,
     size_t a_len, const void *b, size_t b_len);
 

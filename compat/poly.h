@@ -8,12 +8,14 @@
 #ifndef COMPAT_POLY_H
 #define COMPAT_POLY_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #define POLY_N 256
 #define POLY_Q 3329
-#define POLY_SEED 32                      /* octets */
-#define POLY_OCTETS(d) (POLY_N * (d) / 8) /* of a polynomial with d bits a coefficient */
+#define POLY_SEED 32 /* octets */
+/* Of a polynomial with d bits a coefficient. */
+#define POLY_OCTETS(d) ((size_t)POLY_N * (d) / 8)
 
 struct poly {
 	uint16_t c[POLY_N]; /* 0 to q - 1, but for what poly_decode and poly_compress leave */

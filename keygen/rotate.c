@@ -107,7 +107,7 @@ write_public(const char *path, const struct public *p)
 		errno = fault;
 		err(EX_CANTCREAT, "%s", path);
 	}
-	fclose(out);
+	(void)fclose(out);
 	sync_directory(path);
 }
 

@@ -31,9 +31,8 @@ dns_name_is_valid(const char *name)
 			if (label == 0)
 				return false;
 			label = 0;
-		} else if (c >= 0x80 || !(isalnum(c) || c == '-' || c == '_')) {
-			return false;
-		} else if (++label > LABEL_MAX) {
+		} else if (!isascii(c) || !(isalnum(c) || c == '-' || c == '_') ||
+			   ++label > LABEL_MAX) {
 			return false;
 		}
 	}

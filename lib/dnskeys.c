@@ -43,10 +43,12 @@ trim(struct span s)
 static struct span
 cut(struct span *rest, char separator)
 {
-	const char *at = memchr(rest->p, separator, rest->n);
-	struct span front = {rest->p, at != NULL ? (size_t)(at - rest->p) : rest->n};
-	const size_t gone = front.n + (at != NULL ? 1 : 0);
+	struct span front = {rest->p, 0};
+	size_t gone;
 
+	while (front.n < rest->n && front.p[front.n] != separator)
+		front.n++;
+	gone = front.n + (front.n < rest->n ? 1 : 0);
 	rest->p += gone;
 	rest->n -= gone;
 	return trim(front);

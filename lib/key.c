@@ -121,7 +121,7 @@ void
 key_fingerprint_write(const uint8_t hash[KEY_HASH], char text[KEY_FINGERPRINT_MAX])
 {
 	_Static_assert(sizeof(FINGERPRINT_TYPE) + KEY_CHARS == KEY_FINGERPRINT_MAX, "fits");
-	memcpy(text, FINGERPRINT_TYPE, strlen(FINGERPRINT_TYPE));
+	strlcpy(text, FINGERPRINT_TYPE, KEY_FINGERPRINT_MAX);
 	base64_encode(text + strlen(FINGERPRINT_TYPE), hash, KEY_HASH);
 }
 

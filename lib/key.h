@@ -35,9 +35,9 @@ enum key_status {
 
 /* Reads a key file. It must be a regular file (no symbolic link) of root or the effective user,
  * with no permission for group and others but the group's to read (root:blackpony 0640).
- * KEY_OK: *key is the caller's to free. Otherwise *key is NULL and why (KEY_REASON_MAX) holds
+ * KEY_OK: *out is the caller's to free. Otherwise *out is NULL and why (KEY_REASON_MAX) holds
  * one line that names the file, the fault and what to do. */
-enum key_status key_read(struct key **key, const char *path, char why[KEY_REASON_MAX]);
+enum key_status key_read(struct key **out, const char *path, char why[KEY_REASON_MAX]);
 
 /* A random pair. NULL only for lack of memory. */
 struct key *key_fresh(void);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 
 #include "lib/log.h"
 
@@ -21,6 +22,7 @@ void
 log_open(const char *program)
 {
 	openlog(program, LOG_PID | LOG_NDELAY, LOG_MAIL);
+	tzset(); /* later its file may be out of reach */
 }
 
 void
@@ -113,10 +115,11 @@ log_words(struct log_line *l, const char *words)
 static bool
 needs_quotes(const uint8_t *octets, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (memchr(" ,;=", octets[i], 4) != NULL)
+	static const char special[] = {' ', ',', ';', '='};
+
+	for (size_t i = 0; i < n; i++)
+		if (memchr(special, octets[i], sizeof(special)) != NULL)
 			return true;
-	}
 	return n == 0;
 }
 

@@ -14,18 +14,20 @@
 static bool
 add_name(struct ownnames *o, const char *name, size_t n)
 {
-	char **grown;
+	char *grown;
 
 	if (n > 0 && name[n - 1] == '.')
 		n--;
 	if (n == 0)
 		return true;
-	grown = reallocarray(o->name, o->names + 1, sizeof *grown);
+	grown = realloc(o->names, o->octets + n + 1);
 	if (grown == NULL)
 		return false;
-	o->name = grown;
-	o->name[o->names] = strndup(name, n);
-	return o->name[o->names] != NULL && ++o->names > 0;
+	o->names = grown;
+	memcpy(o->names + o->octets, name, n);
+	o->names[o->octets + n] = '\0';
+	o->octets += n + 1;
+	return true;
 }
 
 /* What sendmail's F{w}file %[^#] reads: the words before the first '#' of each line. */
@@ -60,7 +62,7 @@ read_file(struct ownnames *o, const char *path)
 	if (error == 0 && ferror(file))
 		error = errno;
 	free(line);
-	fclose(file);
+	(void)fclose(file);
 	errno = error;
 	return error == 0;
 }
@@ -130,8 +132,8 @@ ownnames_has_name(const struct ownnames *o, const char *name)
 
 	if (n > 0 && name[n - 1] == '.')
 		n--;
-	for (size_t i = 0; i < o->names; i++)
-		if (strncasecmp(o->name[i], name, n) == 0 && o->name[i][n] == '\0')
+	for (size_t at = 0; at < o->octets; at += strlen(o->names + at) + 1)
+		if (strncasecmp(o->names + at, name, n) == 0 && o->names[at + n] == '\0')
 			return true;
 	return false;
 }
@@ -186,9 +188,7 @@ ownnames_has_address(const struct ownnames *o, const struct sockaddr_storage *ad
 void
 ownnames_free(struct ownnames *o)
 {
-	for (size_t i = 0; i < o->names; i++)
-		free(o->name[i]);
-	free(o->name);
+	free(o->names);
 	free(o->address);
 	memset(o, 0, sizeof *o);
 }

@@ -14,8 +14,8 @@
 #include <sys/socket.h>
 
 struct ownnames {
-	char **name; /* without a trailing dot */
-	size_t names;
+	char *names; /* without a trailing dot, each ended by a NUL */
+	size_t octets;
 	struct sockaddr_storage *address;
 	size_t addresses;
 };

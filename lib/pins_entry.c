@@ -63,13 +63,13 @@ static int64_t
 hash(const MDB_val *name, const void *value, size_t n)
 {
 	const uint8_t *octets = name->mv_data;
-	uint64_t sum = 14695981039346656037u;
+	uint64_t sum = 14695981039346656037U;
 
 	for (size_t i = 0; i < name->mv_size; i++)
-		sum = (sum ^ octets[i]) * 1099511628211u;
+		sum = (sum ^ octets[i]) * 1099511628211U;
 	octets = value;
 	for (size_t i = 0; i < n; i++)
-		sum = (sum ^ octets[i]) * 1099511628211u;
+		sum = (sum ^ octets[i]) * 1099511628211U;
 	return (int64_t)sum;
 }
 

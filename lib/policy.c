@@ -206,7 +206,7 @@ settle(struct parser *s, const struct word *w, struct policy *p, bool has_level)
 static bool
 read_line(struct parser *s, const struct word *destination)
 {
-	char name[NAME_SIZE];
+	char name[NAME_SIZE] = "";
 	struct policy line = {.line = s->words.line};
 	struct word w;
 	unsigned levels = 0;

@@ -44,7 +44,7 @@ fault(int signal_number)
 	guard.inside = 0;
 	for (size_t i = 0; i < GUARDED; i++)
 		sigaction(guarded[i], &guard.former[i], NULL);
-	raise(signal_number);
+	(void)raise(signal_number);
 }
 
 static void

@@ -18,7 +18,7 @@ words_fault(struct words *w, const struct word *word, const char *format, ...)
 	int n;
 
 	for (i = 0; i < word->n && i < SHOWN_MAX; i++)
-		shown[i] = word->p[i] >= ' ' && word->p[i] <= '~' ? word->p[i] : '?';
+		shown[i] = (char)(word->p[i] >= ' ' && word->p[i] <= '~' ? word->p[i] : '?');
 	shown[i] = '\0';
 	if (w->line == 0)
 		n = snprintf(w->why, WORDS_REASON_MAX, "%.255s '%s%s' ", w->path, shown,

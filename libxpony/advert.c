@@ -187,7 +187,7 @@ advert_put_command(
 	    chars > ADVERT_COMMAND_MAX - (size_t)head - 2)
 		return ERR_LIMIT;
 	base64_encode(line + head, message, message_len);
-	memcpy(line + head + chars, "\r\n", 2);
+	strlcpy(line + head + chars, "\r\n", sizeof line - (size_t)head - chars);
 	return buf_put(out, line, (size_t)head + chars + 2) ? ERR_NONE : ERR_LIMIT;
 }
 

@@ -109,6 +109,6 @@ dialogue_text(char *to, size_t cap, const uint8_t *p, size_t n)
 	if (n >= cap)
 		n = cap - 1;
 	for (i = 0; i < n; i++)
-		to[i] = p[i] < 0x20 || p[i] > 0x7e ? '?' : (char)p[i];
+		to[i] = (char)(p[i] < 0x20 || p[i] > 0x7e ? '?' : p[i]);
 	to[n] = '\0';
 }

@@ -23,7 +23,7 @@ floor_log2(size_t n)
 {
 	unsigned e = 0;
 
-	while (n >>= 1)
+	for (; n > 1; n >>= 1)
 		e++;
 	return e;
 }

@@ -22,7 +22,7 @@ tlv_next(struct wire_in *in, struct tlv *item, uint8_t seen[32])
 	item->len = wire_get_u16(in);
 	item->value = wire_get_bytes(in, item->len);
 
-	uint8_t bit = (uint8_t)(1u << item->type % 8);
+	uint8_t bit = (uint8_t)(1U << item->type % 8);
 	if (seen[item->type / 8] & bit)
 		in->failed = true; /* and stays so: a list with a fault has no further items */
 	seen[item->type / 8] |= bit;

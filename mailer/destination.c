@@ -22,7 +22,7 @@ refuse(char *fault, size_t cap, const char *p, size_t n, const char *why)
 	size_t i;
 
 	for (i = 0; i < n && i < SHOWN_MAX; i++)
-		shown[i] = p[i] > ' ' && p[i] < 0x7f && p[i] != '"' ? p[i] : '?';
+		shown[i] = (char)(p[i] > ' ' && p[i] < 0x7f && p[i] != '"' ? p[i] : '?');
 	shown[i] = '\0';
 	snprintf(
 	    fault, cap, "bad destination \"%s%s\": %s", shown, n > SHOWN_MAX ? "..." : "", why);

@@ -15,9 +15,11 @@
 #include "mailer/connect.h"
 
 #define TRUST_TEXT 320
-#define TRUST_COMMITMENT_MAX                                                                   \
-	(30 * 86400)              /* seconds: no commitment is enforced for longer unseen */
-#define TRUST_MEMORY (30 * 86400) /* seconds: a host that upgraded within these is missed */
+#define TRUST_DAY INT64_C(86400) /* seconds */
+/* No commitment is enforced for longer unseen. */
+#define TRUST_COMMITMENT_MAX (30 * TRUST_DAY)
+/* A host that upgraded within these is missed. */
+#define TRUST_MEMORY (30 * TRUST_DAY)
 
 /* What validated DNS says of a host's keys. */
 struct trust_dns {

@@ -159,21 +159,20 @@ stream_of(struct world *w, enum stream stream)
 	return all[stream];
 }
 
-static size_t step = 3; /* 1 with BLACKPONY_ALL */
-
 static void
 cut_everywhere(
     const char *what, int how, const struct say *script, enum stream stream, bool both)
 {
 	struct tally t = {0};
 	struct world w;
-	size_t total, command;
+	size_t total, command, step;
 
 	set(&w, how, script);
 	world_run(&w);
 	total = stream_of(&w, stream)->n;
 	command = line_at(&w.wire[C2S], 0);
 	world_free(&w);
+	step = sweep_step(total, getenv("BLACKPONY_ALL") != NULL ? 1 : 3);
 	for (size_t at = 1; at <= total; at += step) {
 		set(&w, how, script);
 		if (stream == BACK_OUT)
@@ -254,8 +253,6 @@ main(void)
 {
 	if (sodium_init() < 0)
 		bail("sodium_init");
-	if (getenv("BLACKPONY_ALL") != NULL)
-		step = 1;
 	test_bodies();
 	test_large();
 	test_ends();

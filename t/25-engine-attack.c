@@ -198,7 +198,7 @@ flip_part(const struct lengths *l, const char *what, int dir, size_t from, size_
 	static const uint8_t masks[] = {0x01, 0x20, 0x80};
 	unsigned insane = 0, undelivered = 0, not_generic = 0, unnoticed = 0;
 
-	for (size_t at = from; at < to; at++) {
+	for (size_t at = from; at < to; at += sweep_step(to - from, 1)) {
 		struct attack a = {
 		    .op = FLIP, .dir = dir, .at = at, .mask = masks[at % sizeof masks]};
 		struct world w;
@@ -233,7 +233,7 @@ test_flips(const struct lengths *l)
 	flip_part(l, "message 3", S2C, l->greeting, l->reply);
 	for (int dir = 0; dir < 2; dir++)
 		for (size_t at = dir == C2S ? l->command : l->reply; at < l->all[dir];
-		     at += 5) {
+		     at += sweep_step(l->all[dir], 5)) {
 			struct attack a = {.op = FLIP, .dir = dir, .at = at, .mask = 0x10};
 			struct world w;
 
