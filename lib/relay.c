@@ -6,6 +6,7 @@
  */
 #include "relay.h"
 #include "clock.h"
+#include "pace.h"
 #include "request.h"
 
 #include <errno.h>
@@ -28,9 +29,8 @@ enum {
 struct turn {
 	struct relay *r;
 	struct session *s;
-	uint64_t progress;
-	int64_t deadline;
-	const char *phase;
+	struct pace pace;
+	const char *title; /* the phase that ps shows */
 	bool near_eof, far_eof;
 	bool near_shut;
 	bool told; /* the monitor has the report */
@@ -75,6 +75,8 @@ fill(struct turn *t, enum session_side side, int fd)
 	got = read(fd, room, n);
 	if (got > 0) {
 		session_commit(t->s, side, (size_t)got);
+		if (side == SESSION_FAR)
+			pace_octets(&t->pace, (size_t)got);
 	} else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
 		*eof = true;
 		session_eof(t->s, side);
@@ -94,6 +96,8 @@ drain(struct turn *t, enum session_side side, int fd)
 	if (n == 0)
 		return false;
 	put = fd < 0 ? (ssize_t)n : write(fd, p, n);
+	if (put > 0 && side == SESSION_FAR)
+		pace_octets(&t->pace, (size_t)put);
 	if (put > 0)
 		session_written(t->s, side, (size_t)put);
 	else if (put < 0 && errno != EAGAIN && errno != EINTR)
@@ -192,18 +196,11 @@ shut_sides(struct turn *t)
 static void
 watch_clock(struct turn *t)
 {
-	uint64_t progress = session_progress(t->s);
-	const char *phase = session_phase(t->s);
-	unsigned seconds = session_timeout(t->s);
-
-	if (t->deadline == 0 || progress != t->progress || phase != t->phase) {
-		t->progress = progress;
-		t->deadline = clock_ms() + (int64_t)seconds * 1000;
-		(void)alarm(seconds + ALARM_GRACE);
-	}
-	if (phase != t->phase) {
-		t->phase = phase;
-		setproctitle("%s", phase);
+	if (pace_begin(&t->pace, t->s, clock_ms()))
+		(void)alarm(session_timeout(t->s) + ALARM_GRACE);
+	if (t->pace.phase != t->title) {
+		t->title = t->pace.phase;
+		setproctitle("%s", t->title);
 	}
 }
 
@@ -239,18 +236,16 @@ static void
 wait_and_move(struct turn *t)
 {
 	struct pollfd p[FDS];
-	int64_t left = t->deadline - clock_ms();
 	int ready;
 
 	poll_set(t, p);
-	ready = poll(p, FDS, left < 0 ? 0 : (int)left);
+	ready = poll(p, FDS, (int)pace_left(&t->pace, clock_ms()));
 	/* Also with octets there: who always has some shall not outlast his deadline. */
-	if (ready == 0 || left <= 0) {
-		t->deadline = 0;
+	if (!pace_end(&t->pace, clock_ms())) {
 		session_fail(t->s, ERR_TIMEOUT);
 		return;
 	}
-	if (ready < 0)
+	if (ready <= 0)
 		return;
 	if (p[MONITOR].fd >= 0 && p[MONITOR].revents != 0) {
 		hear_monitor(t);

@@ -104,6 +104,14 @@ channel_ended(const struct channel *c)
 	return c->eof || c->deaf || (c->mode == CHANNEL_RECORDS && c->record->rx.closed);
 }
 
+/* A whole one that waits for room in `in` is nobody's debt. */
+bool
+channel_is_amid(const struct channel *c)
+{
+	return c->mode == CHANNEL_RECORDS && !c->deaf && buf_len(&c->wire_in) > 0 &&
+	       buf_room(&c->in) >= RECORD_DATA_MAX;
+}
+
 static enum err
 flush_clear(struct channel *c)
 {

@@ -49,6 +49,9 @@ enum err channel_decode(struct channel *c);
 /* True when no octet will come any more: socket ended, or the peer's close was read. */
 bool channel_ended(const struct channel *c);
 
+/* True when the rest of a record is still to come. */
+bool channel_is_amid(const struct channel *c);
+
 /* Sends what waits in out. all == false: only full records, so that the rest may still join
  * them. */
 enum err channel_flush(struct channel *c, bool all);

@@ -401,6 +401,26 @@ client_timeout(const struct session *s)
 	return SECONDS_REPLY;
 }
 
+/* A reply that waits is one that has begun. */
+unsigned
+client_patience(const struct session *s, bool owes)
+{
+	const size_t n = buf_len(&s->far.in);
+	struct smtp_reply r;
+
+	switch ((enum client_state)s->state) {
+	case CLIENT_COMMAND:
+	case CLIENT_BODY:
+		owes |= n > 0 && smtp_reply_parse(&r, buf_head(&s->far.in), n) == ERR_MORE;
+		break;
+	case CLIENT_RAW:
+		return owes || n == 0 ? ENGINE_PATIENCE_RAW : 0;
+	default:
+		break;
+	}
+	return owes ? engine_patience(s) : 0;
+}
+
 const char *
 client_phase(const struct session *s)
 {

@@ -100,6 +100,9 @@ void engine_handshake_drop(struct session *s);
 enum err engine_start_records(struct session *s, struct record *record);
 void engine_note_reply(struct session *s, int code, const uint8_t *p, size_t n);
 bool engine_raw(struct session *s);
+unsigned engine_patience(const struct session *s);
+/* In RAW nobody can tell who waits for whom. What sendmail allows itself, octets buying more. */
+#define ENGINE_PATIENCE_RAW 3900
 
 /* One step; true when something moved. */
 bool server_step(struct session *s);
@@ -107,6 +110,8 @@ void server_answer(struct session *s, const struct session_answer *answer);
 void server_fail(struct session *s, enum err fault);
 bool server_may_hold(const struct session *s);
 unsigned server_timeout(const struct session *s);
+/* owes: by what the channel knows. */
+unsigned server_patience(const struct session *s, bool owes);
 const char *server_phase(const struct session *s);
 
 bool client_step(struct session *s);
@@ -114,6 +119,7 @@ void client_answer(struct session *s, const struct session_answer *answer);
 void client_fail(struct session *s, enum err fault);
 bool client_may_hold(const struct session *s);
 unsigned client_timeout(const struct session *s);
+unsigned client_patience(const struct session *s, bool owes);
 const char *client_phase(const struct session *s);
 
 #endif

@@ -11,7 +11,6 @@
 #include <string.h>
 
 enum {
-	SECONDS_COMMAND = 300, /* RFC 5321 section 4.5.3.2.7 */
 	SECONDS_MONITOR = 60,
 	SECONDS_BANNER = 300, /* greet_pause, ident and DNS come before the back end's 220 */
 	SECONDS_DIALOGUE =
@@ -355,7 +354,7 @@ server_timeout(const struct session *s)
 	case SERVER_GREET:
 	case SERVER_FIRST:
 	case SERVER_REFUSED:
-		return SECONDS_COMMAND;
+		return engine_patience(s); /* RFC 5321 section 4.5.3.2.7 */
 	case SERVER_JUDGE:
 	case SERVER_DH:
 	case SERVER_BACKEND:
@@ -369,7 +368,28 @@ server_timeout(const struct session *s)
 	case SERVER_CLOSING:
 		return SECONDS_CLOSING;
 	}
-	return SECONDS_COMMAND;
+	return SECONDS_CLOSING;
+}
+
+/* Whole lines that wait are those that we have not passed on yet. */
+unsigned
+server_patience(const struct session *s, bool owes)
+{
+	const size_t n = buf_len(&s->far.in);
+
+	switch ((enum server_state)s->state) {
+	case SERVER_COMMAND:
+		owes |= n > 0 && smtp_line(buf_head(&s->far.in), n) == 0;
+		break;
+	case SERVER_BODY:
+		owes |= n == 0;
+		break;
+	case SERVER_RAW:
+		return owes || n == 0 ? ENGINE_PATIENCE_RAW : 0;
+	default:
+		break;
+	}
+	return owes ? engine_patience(s) : 0;
 }
 
 const char *

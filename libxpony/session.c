@@ -246,6 +246,22 @@ session_timeout(const struct session *s)
 	return is_server(s) ? server_timeout(s) : client_timeout(s);
 }
 
+unsigned
+engine_patience(const struct session *s)
+{
+	return s->config->patience > 0 ? s->config->patience : SESSION_PATIENCE;
+}
+
+unsigned
+session_patience(const struct session *s)
+{
+	bool owes = buf_len(&s->far.wire_out) > 0 || channel_is_amid(&s->far);
+
+	if (is_server(s))
+		return server_patience(s, owes);
+	return client_patience(s, owes);
+}
+
 uint64_t
 session_progress(const struct session *s)
 {

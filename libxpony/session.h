@@ -24,6 +24,7 @@ enum session_side { SESSION_NEAR, SESSION_FAR };
 #define SESSION_HOST_MAX 256
 #define SESSION_ADDRESS_MAX 64
 #define SESSION_TEXT_MAX 400
+#define SESSION_PATIENCE 300 /* RFC 5321 section 4.5.3.2 asks for 5 minutes at most places */
 
 /* What the engine asks of the monitor. All fields are the engine's word: the monitor checks
  * them. */
@@ -114,6 +115,8 @@ struct session_config {
 	int rot;        /* 1..25: ROTn and nothing else */
 	bool offer;     /* server: offer XPONY at all */
 	uint8_t demand; /* server: enum session_demand */
+	unsigned patience; /* seconds with a far side that goes on too slowly, and on the server
+			      until its first command; 0: SESSION_PATIENCE */
 	uint8_t s_public[NOISE_KEY];
 	struct commitment commitment; /* server: what every client is promised */
 	void (*random)(
@@ -150,6 +153,10 @@ void session_fail(struct session *s, enum err fault);
 
 /* Seconds that the session may stay without session_progress() changing. */
 unsigned session_timeout(const struct session *s);
+/* Seconds of patience with the far side, which owes us something: the rest of a line, a reply, a
+ * record or a body that it has begun, or the room for what we have for it. 0: it owes nothing.
+ */
+unsigned session_patience(const struct session *s);
 uint64_t session_progress(const struct session *s);
 /* One word for ps and logs: "greeting", "handshake", "dialogue"... */
 const char *session_phase(const struct session *s);

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #define NAME "blackpony-receiver"
+#define PATIENCE_MAX 3600 /* above, sendmail's own timeouts speak first */
 
 static char *const default_backend[] = {
     (char[]){"/usr/sbin/sendmail"}, (char[]){"-bs"}, (char[]){"-Am"}, NULL};
@@ -43,6 +44,7 @@ struct settings {
 	struct suite_list suites;
 	struct promise_about promise;
 	struct limits limits;
+	unsigned patience;
 	bool commits; /* -c */
 	int rot;
 	bool check;
@@ -54,7 +56,8 @@ usage(FILE *out)
 	(void)fprintf(out,
 	    "usage: " NAME " [-v] [-c max-age] [-g milliseconds] [-k hostkey]\n"
 	    "                          [-L load] [-M sessions] [-m sessions] [-n name]\n"
-	    "                          [-o names] [-S siblings] [-s suites] [--check]\n"
+	    "                          [-o names] [-S siblings] [-s suites] [-t seconds]\n"
+	    "                          [--check]\n"
 	    "                          [-- backend [argument ...]]\n");
 }
 
@@ -98,15 +101,16 @@ are_names(const char *names)
 }
 
 static int
-parse_number(unsigned *number, int option, unsigned max)
+parse_number(unsigned *number, int option, unsigned min, unsigned max)
 {
 	const char *why;
 	char what[64];
 
-	*number = (unsigned)strtonum(optarg, 0, max, &why);
+	*number = (unsigned)strtonum(optarg, min, max, &why);
 	if (why == NULL)
 		return EX_OK;
-	(void)snprintf(what, sizeof(what), "-%c wants a number from 0 to %u", option, max);
+	(void)snprintf(
+	    what, sizeof(what), "-%c wants a number from %u to %u", option, min, max);
 	return fault(what, optarg);
 }
 
@@ -115,13 +119,13 @@ parse_limit(struct limits *l, int option)
 {
 	switch (option) {
 	case 'g':
-		return parse_number(&l->pause, option, LIMITS_PAUSE_MAX);
+		return parse_number(&l->pause, option, 0, LIMITS_PAUSE_MAX);
 	case 'L':
-		return parse_number(&l->load, option, LIMITS_LOAD_MAX);
+		return parse_number(&l->load, option, 0, LIMITS_LOAD_MAX);
 	case 'M':
-		return parse_number(&l->each, option, SLOTS_MAX);
+		return parse_number(&l->each, option, 0, SLOTS_MAX);
 	default:
-		return parse_number(&l->sessions, option, SLOTS_MAX);
+		return parse_number(&l->sessions, option, 0, SLOTS_MAX);
 	}
 }
 
@@ -163,6 +167,8 @@ parse_option(struct settings *set, int option)
 	case 'M':
 	case 'm':
 		return parse_limit(&set->limits, option);
+	case 't':
+		return parse_number(&set->patience, option, 1, PATIENCE_MAX);
 	default:
 		return fault("an option is unknown or lacks its value", NULL);
 	}
@@ -180,7 +186,7 @@ parse(struct settings *set, int argc, char **argv)
 	suite_list_default(&set->suites);
 	limits_default(&set->limits);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+vc:g:k:L:M:m:n:o:S:s:", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+vc:g:k:L:M:m:n:o:S:s:t:", longs, NULL)) != -1) {
 		if (option == 'h') {
 			usage(stdout);
 			return EX_OK;
@@ -309,6 +315,7 @@ serve(const struct settings *set)
 	struct session_config config = {.role = SESSION_SERVER,
 	    .suites = set->suites,
 	    .rot = set->rot,
+	    .patience = set->patience,
 	    .random = randombytes_buf};
 	struct launch launch = {.config = &config, .server = true};
 	char name[GREETING_NAME_MAX];

@@ -214,7 +214,7 @@ no_file() {
 
 wrong() {
 	local option
-	for option in '-m -1' '-M 10001' '-L x' '-g 60001'; do
+	for option in '-m -1' '-M 10001' '-L x' '-g 60001' '-t 0'; do
 		# shellcheck disable=SC2086 # words
 		host_run b $receiver $option </dev/null >/dev/null 2>&1
 		is "$?" 64 "$option is a fault"
