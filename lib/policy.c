@@ -250,7 +250,7 @@ policy_parse(struct policy *p, const char *path, const char *text, size_t n,
 	bool good;
 
 	*p = (struct policy){.level = POLICY_MAY};
-	words_start(&s.words, "destination", NULL, 0, why);
+	words_start(&s.words, "destination", "", 0, why);
 	wrong = normalise(s.destination, destination, strlen(destination));
 	if (wrong != NULL)
 		return words_fault(&s.words, &sought, "%s", wrong);

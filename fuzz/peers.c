@@ -1,0 +1,64 @@
+/*
+ * peers - the peers file (receiver/peers.h).
+ *
+ * Input: the client's family and 16 octets of its address; then the file.
+ */
+#include "fuzz/fuzz.h"
+
+#include <netinet/in.h>
+
+#include "receiver/peers.h"
+
+static const char path[] = "/p";
+
+static void
+read_client(struct input *in, struct sockaddr_storage *client)
+{
+	struct sockaddr_in four = {.sin_family = AF_INET};
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+	const bool is_six = input_u8(in) % 2 == 1;
+	uint8_t octets[16];
+
+	for (size_t i = 0; i < sizeof octets; i++)
+		octets[i] = input_u8(in);
+	memcpy(&four.sin_addr, octets, sizeof four.sin_addr);
+	memcpy(&six.sin6_addr, octets, sizeof six.sin6_addr);
+	memset(client, 0, sizeof *client);
+	if (is_six)
+		memcpy(client, &six, sizeof six);
+	else
+		memcpy(client, &four, sizeof four);
+}
+
+static void
+look_at_peers(const struct peers *p)
+{
+	HOLDS(p->demand <= PEERS_KEY && p->keys <= PEERS_KEYS);
+	HOLDS((p->demand == PEERS_KEY) == (p->keys > 0));
+	HOLDS(p->line > 0 || p->demand == PEERS_MAY);
+	HOLDS(p->line == 0 || p->networks > 0);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	char why[PEERS_REASON_MAX];
+	struct input in = {p, n};
+	struct sockaddr_storage client;
+	struct peers peers, nobody;
+	uint8_t public[KEY_OCTETS] = {0};
+	bool good;
+
+	fuzz_start();
+	read_client(&in, &client);
+	good = peers_parse(&peers, path, (const char *)in.p, in.left, &client, why);
+	HOLDS(good || (strlen(why) > 3 && strlen(why) < sizeof why && is_printable(why)));
+	if (good) {
+		look_at_peers(&peers);
+		(void)peers_has_key(&peers, public);
+	}
+	/* A fault is one for every client. */
+	HOLDS(good == peers_parse(&nobody, path, (const char *)in.p, in.left, NULL, why));
+	HOLDS(!good || (nobody.line == 0 && nobody.networks == peers.networks));
+	return 0;
+}
