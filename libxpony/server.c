@@ -218,6 +218,10 @@ first_command(struct session *s)
 	const uint8_t *line;
 	size_t n = server_line(s, &line);
 
+	/* A ClientHello has no line's end, and need not be waited for. */
+	if (n == 0 && s->state == SERVER_FIRST && buf_len(&s->far.in) > 0 && line[0] != '\r' &&
+	    smtp_verb(line, 1) == SMTP_GARBAGE)
+		n = 1;
 	if (n == 0) {
 		if (s->state == SERVER_FIRST && channel_ended(&s->far))
 			server_close(s);

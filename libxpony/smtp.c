@@ -101,6 +101,28 @@ word_len(const uint8_t *p, size_t n)
 	return i;
 }
 
+/* Does a line without its end name the version of another protocol at its end, as requests of
+ * HTTP, RTSP and SIP do, or at its beginning, as SSH does? */
+static bool
+is_foreign(const uint8_t *p, size_t n)
+{
+	static const char *const names[] = {"HTTP", "RTSP", "SIP"};
+	size_t last = n, slash;
+
+	if (n > 4 && smtp_is(p, 4, "SSH-"))
+		return true;
+	while (last > 0 && p[last - 1] != ' ')
+		last--;
+	for (slash = last; slash < n && p[slash] != '/'; slash++)
+		;
+	if (slash + 1 >= n || !is_digit(p[slash + 1]))
+		return false;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (smtp_is(p + last, slash - last, names[i]))
+			return true;
+	return false;
+}
+
 enum smtp_verb
 smtp_verb(const uint8_t *p, size_t line)
 {
@@ -114,7 +136,7 @@ smtp_verb(const uint8_t *p, size_t line)
 	for (size_t i = 0; i < VERBS; i++)
 		if (smtp_is(p, word, verbs[i].name))
 			return verbs[i].verb;
-	return SMTP_OTHER;
+	return is_foreign(p, n) ? SMTP_GARBAGE : SMTP_OTHER;
 }
 
 size_t

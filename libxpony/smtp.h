@@ -18,7 +18,8 @@ enum smtp_verb {
 	SMTP_OTHER,   /* a verb we need not know */
 	SMTP_EHLO, SMTP_HELO, SMTP_MAIL, SMTP_RCPT, SMTP_DATA, SMTP_BDAT, SMTP_RSET, SMTP_NOOP,
 	SMTP_QUIT, SMTP_AUTH, SMTP_STARTTLS, SMTP_ETRN, SMTP_XPONY,
-	SMTP_GARBAGE, /* HTTP and other protocols: GET, POST, PUT, HEAD, CONNECT, OPTIONS, USER, or a
+	SMTP_GARBAGE, /* HTTP and other protocols: GET, POST, PUT, HEAD, CONNECT, OPTIONS, USER, any
+	                 other verb with HTTP/1.1 or the like at the end, SSH-2.0 or the like, or a
 	                 line whose first octet is no letter (an empty line is SMTP_OTHER) */
 };
 

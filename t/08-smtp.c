@@ -50,10 +50,16 @@ test_verbs(void)
 	    {"post / HTTP/1.1\r\n", SMTP_GARBAGE}, {"PUT /x\r\n", SMTP_GARBAGE},
 	    {"HEAD /\r\n", SMTP_GARBAGE}, {"CONNECT a:25\r\n", SMTP_GARBAGE},
 	    {"OPTIONS *\r\n", SMTP_GARBAGE}, {"USER anonymous\r\n", SMTP_GARBAGE},
-	    {"GETS\r\n", SMTP_OTHER}, {"\x16\x03\x01\r\n", SMTP_GARBAGE},
-	    {" EHLO x\r\n", SMTP_GARBAGE}, {"1\r\n", SMTP_GARBAGE}, {"@\r\n", SMTP_GARBAGE},
-	    {"[\r\n", SMTP_GARBAGE}, {"`\r\n", SMTP_GARBAGE}, {"{\r\n", SMTP_GARBAGE},
-	    {"\xc1\r\n", SMTP_GARBAGE}, {"a\r\n", SMTP_OTHER}, {"Z\r\n", SMTP_OTHER}};
+	    {"DELETE /x HTTP/1.1\r\n", SMTP_GARBAGE}, {"pri * http/2.0\r\n", SMTP_GARBAGE},
+	    {"DESCRIBE rtsp://x RTSP/1.0\n", SMTP_GARBAGE},
+	    {"INVITE x SIP/2.0\r\n", SMTP_GARBAGE}, {"PATCH /x HTTP/\r\n", SMTP_OTHER},
+	    {"VRFY HTTPS/1\r\n", SMTP_OTHER}, {"HTTP/1.1 200 OK\r\n", SMTP_OTHER},
+	    {"EHLO HTTP/1.1\r\n", SMTP_EHLO}, {"SSH-2.0-OpenSSH_9.2\r\n", SMTP_GARBAGE},
+	    {"SSH\r\n", SMTP_OTHER}, {"GETS\r\n", SMTP_OTHER},
+	    {"\x16\x03\x01\r\n", SMTP_GARBAGE}, {" EHLO x\r\n", SMTP_GARBAGE},
+	    {"1\r\n", SMTP_GARBAGE}, {"@\r\n", SMTP_GARBAGE}, {"[\r\n", SMTP_GARBAGE},
+	    {"`\r\n", SMTP_GARBAGE}, {"{\r\n", SMTP_GARBAGE}, {"\xc1\r\n", SMTP_GARBAGE},
+	    {"a\r\n", SMTP_OTHER}, {"Z\r\n", SMTP_OTHER}};
 	const uint8_t *arg;
 	size_t n;
 
