@@ -108,11 +108,12 @@ refused() {
 }
 
 # The ways go on side by side, for sendmail slows down whoever names bad recipients.
-ways=()
+ways=() going=()
 way() { # NAME COMMAND...: that is how he comes; what he is told is in the file said.N
 	local file=$WORLD/said.${#ways[@]}
 	ways+=("$1")
 	"${@:2}" >"$file" 2>&1 &
+	going+=($!)
 }
 
 relaying() { tries "$1" | talk "${@:2}"; }
@@ -132,7 +133,7 @@ relaying_peer() {
 # judge: what each of them was told.
 judge() {
 	local n said
-	wait $(jobs -p -r | grep -vxF "$running")
+	wait "${going[@]}"
 	for n in "${!ways[@]}"; do
 		said=$(cat "$WORLD/said.$n")
 		case ${ways[n]} in
@@ -149,8 +150,6 @@ judge() {
 try_once() { printf '%s\n' 'EHLO peer.example' 'MAIL FROM:<x@c.test>' "RCPT TO:<${to:-$third}>" QUIT; }
 
 everywhere() {
-	local running
-	running=$(jobs -p -r)
 	way "plain, IPv4" relaying "plain, IPv4" 10.77.0.2
 	way "plain, IPv6" relaying "plain, IPv6" fd77::2
 	way "plain, v4-mapped" relaying "plain, v4-mapped" -p 2506 10.77.0.2
