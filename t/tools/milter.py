@@ -1,6 +1,6 @@
 """milter.py PORT NOTES VERDICT - a milter that notes what it is told of the client.
 
-Called by t/517-norelay.sh. Listens on 127.0.0.1:PORT; each connection of a mail server becomes one
+Called by t/517-norelay.sh and t/518-backend-dies.sh. Listens on 127.0.0.1:PORT; each connection of a mail server becomes one
 line in the file NOTES: the client as the connect event names it, then all macros in order of their
 names. The answer to the connect event is the first letter of the file VERDICT, where there is
 one: c continue, r reject, t try again later.
