@@ -12,7 +12,7 @@
 #define K 3
 #define DU 10
 #define DV 4
-#define SYMBOL 32 /* octets of every seed, hash and secret */
+#define SYMBOL ((size_t)32) /* octets of every seed, hash and secret */
 #define VECTOR_OCTETS (K * POLY_OCTETS(12))
 #define U_OCTETS (K * POLY_OCTETS(DU))
 

@@ -127,7 +127,7 @@ default_signals(void)
 	int i;
 
 	for (i = 1; i < NSIG; i++)
-		signal(i, SIG_DFL); /* fails for KILL and STOP, which need none */
+		(void)signal(i, SIG_DFL); /* fails for KILL and STOP, which need none */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -53,14 +53,17 @@ limits_load(void)
 {
 	FILE *f =
 	    fopen("/proc/loadavg", "re"); /* a container's own, where getloadavg() is not */
+	char line[64], *end;
 	double load;
-	bool known;
 
 	if (f == NULL)
 		return getloadavg(&load, 1) == 1 ? load : -1;
-	known = fscanf(f, "%lf", &load) == 1;
+	end = fgets(line, sizeof(line), f);
 	(void)fclose(f);
-	return known ? load : -1;
+	if (end == NULL)
+		return -1;
+	load = strtod(line, &end);
+	return end != line ? load : -1;
 }
 
 static void
