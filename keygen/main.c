@@ -292,9 +292,10 @@ int
 main(int argc, char **argv)
 {
 	struct options o = {.action = MAKE, .file = BLACKPONY_HOSTKEY};
+	const struct sandbox walls = {.role = SANDBOX_KEYGEN, .root = -1};
 
 	parse_options(&o, argc, argv);
-	if (!sandbox_enter())
+	if (!sandbox_enter(&walls))
 		err(EX_OSERR, "cannot put the key out of others' reach");
 	if (sodium_init() < 0)
 		errx(EX_OSERR, "libsodium finds no source of randomness");

@@ -1,6 +1,6 @@
 /*
- * hosts - the addresses that /etc/hosts has for a name. Called by mxlist.c in the child of
- * resolve.c, for "[host]" only: sendmail's own client asks the system's resolver there, and
+ * hosts - the addresses that /etc/hosts has for a name. Called by mxlist.c, in the
+ * process that asks and not in its child, for "[host]" only: sendmail's own client asks the system's resolver there, and
  * administrators name their gateways in that file.
  */
 #ifndef BLACKPONY_HOSTS_H

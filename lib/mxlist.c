@@ -13,6 +13,12 @@
 #define UNCUT 0x10000 /* above every preference */
 #define PER_FAMILY (RESOLVE_PER_HOST / 2)
 
+/* What one host has of one family. */
+struct family {
+	struct sockaddr_storage address[PER_FAMILY];
+	size_t n;
+};
+
 bool
 mxlist_open(struct mxlist *list, const struct resolve_options *options)
 {
@@ -86,96 +92,101 @@ find_hosts(struct mxlist *list, const char *name)
 	return list->hosts > 0 ? RESOLVE_FOUND : RESOLVE_UNROUTABLE;
 }
 
-/* Up to cap addresses of one family, in random order. */
-static size_t
-find_family(struct mxlist *list, const char *name, int family, struct sockaddr_storage *address,
-    size_t cap)
+/* In random order. */
+static void
+find_family(struct mxlist *list, const char *name, int family, struct family *to)
 {
 	struct dns_answer *answer = &list->answer;
-	size_t n = 0;
 
+	to->n = 0;
 	if (list->options->family != AF_UNSPEC && list->options->family != family)
-		return 0;
+		return;
 	dns_ask(
 	    &list->dns, name, family == AF_INET ? ns_t_a : ns_t_aaaa, list->deadline, answer);
 	if (answer->status > list->bad) {
 		list->bad = answer->status;
 		copy_lower(list->bad_name, name);
 	}
-	while (n < cap && answer->count > 0) {
+	while (to->n < PER_FAMILY && answer->count > 0) {
 		size_t pick = arc4random_uniform((uint32_t)answer->count);
 		const struct sockaddr_storage *found = &answer->record[pick].address;
 		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)found;
 
 		/* IPv4 in disguise has no place in an AAAA record. */
 		if (family == AF_INET || !IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-			address[n++] = *found;
+			to->address[to->n++] = *found;
 		answer->record[pick] = answer->record[--answer->count];
 	}
-	return n;
 }
 
 static bool
-has_own(const struct mxlist *list, const struct sockaddr_storage *address, size_t n)
+has_own(const struct mxlist *list, const struct family *family)
 {
 	if (!list->mx || list->options->own == NULL || !list->options->own_addresses)
 		return false;
-	for (size_t i = 0; i < n; i++)
-		if (ownnames_has_address(list->options->own, &address[i]))
+	for (size_t i = 0; i < family->n; i++)
+		if (ownnames_has_address(list->options->own, &family->address[i]))
 			return true;
 	return false;
 }
 
-/* Appends the addresses of one host, IPv6 and IPv4, the families by turns, IPv6 first (RFC 6724
- * section 2.1), so that a host that is unreachable in one of them costs one timeout and not all.
- */
 static void
-append_addresses(struct mxlist *list, const struct mxlist_host *host,
-    struct sockaddr_storage address[2][PER_FAMILY], const size_t n[2], struct resolve_result *r)
+append_address(const struct mxlist_host *host, bool authentic,
+    const struct sockaddr_storage *address, struct resolve_result *r)
 {
-	for (size_t i = 0; i < 2 * PER_FAMILY && r->count < RESOLVE_ADDRESSES; i++) {
-		struct resolve_address *to = &r->address[r->count];
+	struct resolve_address *to = &r->address[r->count];
 
-		if (i / 2 >= n[i % 2])
-			continue;
-		strlcpy(to->host, host->name, sizeof to->host);
-		to->preference = host->preference;
-		to->mx_authentic = list->authentic;
-		to->address = address[i % 2][i / 2];
-		r->count++;
-	}
+	if (r->count == RESOLVE_ADDRESSES)
+		return;
+	strlcpy(to->host, host->name, sizeof to->host);
+	to->preference = host->preference;
+	to->mx_authentic = authentic;
+	to->address = *address;
+	r->count++;
+}
+
+/* Appends the addresses of one host, IPv6 and IPv4, the families by turns, IPv6 first (RFC 6724
+ * section 2.1): a host that is unreachable in one of them costs one timeout and not all. */
+static void
+append_addresses(const struct mxlist_host *host, bool authentic,
+    const struct family family[2], struct resolve_result *r)
+{
+	for (size_t i = 0; i < PER_FAMILY; i++)
+		for (size_t f = 0; f < 2; f++)
+			if (i < family[f].n)
+				append_address(host, authentic, &family[f].address[i], r);
 }
 
 static void
 add_addresses(struct mxlist *list, const struct mxlist_host *host, struct resolve_result *r)
 {
-	struct sockaddr_storage address[2][PER_FAMILY];
-	size_t n[2];
+	struct family family[2];
 
-	n[0] = find_family(list, host->name, AF_INET6, address[0], PER_FAMILY);
-	n[1] = find_family(list, host->name, AF_INET, address[1], PER_FAMILY);
-	if (has_own(list, address[0], n[0]) || has_own(list, address[1], n[1]))
+	find_family(list, host->name, AF_INET6, &family[0]);
+	find_family(list, host->name, AF_INET, &family[1]);
+	if (has_own(list, &family[0]) || has_own(list, &family[1]))
 		list->cut = host->preference;
 	else
-		append_addresses(list, host, address, n, r);
+		append_addresses(host, list->authentic, family, r);
 }
 
-/* "[host]" as /etc/hosts has it, whatever DNS says, as with "hosts: files dns". */
-static bool
-find_in_hosts(struct mxlist *list, const char *name, struct resolve_result *r)
+/* "[host]" as /etc/hosts has it, whatever DNS says, as with "hosts: files dns". No name server
+ * was asked, so the answer is authentic. */
+bool
+mxlist_find_in_hosts(const char *name, int family, struct resolve_result *r)
 {
 	static const int families[2] = {AF_INET6, AF_INET};
-	const int wanted = list->options->family;
-	struct sockaddr_storage address[2][PER_FAMILY];
+	struct family found[2] = {{.n = 0}, {.n = 0}};
 	struct mxlist_host host = {.preference = 0};
-	size_t n[2] = {0, 0};
 
+	memset(r, 0, sizeof *r);
 	copy_lower(host.name, name);
 	for (size_t i = 0; i < 2; i++)
-		if (wanted == AF_UNSPEC || wanted == families[i])
-			n[i] = hosts_find(host.name, families[i], address[i], PER_FAMILY);
-	list->authentic = true; /* no name server was asked */
-	append_addresses(list, &host, address, n, r);
+		if (family == AF_UNSPEC || family == families[i])
+			found[i].n = hosts_find(
+			    host.name, families[i], found[i].address, PER_FAMILY);
+	append_addresses(&host, true, found, r);
+	r->outcome = RESOLVE_FOUND;
 	return r->count > 0;
 }
 
@@ -236,10 +247,6 @@ mxlist_find(
 	list->mx = mx;
 	if (!dns_name_is_valid(name)) {
 		r->outcome = RESOLVE_BAD_NAME;
-		return;
-	}
-	if (!mx && find_in_hosts(list, name, r)) {
-		r->outcome = RESOLVE_FOUND;
 		return;
 	}
 	list->authentic = !search; /* a search believes what it is told does not exist */

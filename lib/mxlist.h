@@ -1,6 +1,7 @@
 /*
  * mxlist - the mail hosts of a domain and their addresses, in the order of RFC 5321 section 5.
- * Used by the child of resolve.c: it works on hostile answers and knows no key.
+ * Used by the child of resolve.c: it works on hostile answers and knows no key. /etc/hosts is
+ * read in the parent.
  */
 #ifndef BLACKPONY_MXLIST_H
 #define BLACKPONY_MXLIST_H
@@ -32,8 +33,11 @@ struct mxlist {
 
 /* False, with errno, when memory is out. */
 bool mxlist_open(struct mxlist *list, const struct resolve_options *options);
-/* Fills r, which need not be zero before. Without mx /etc/hosts comes first. */
+/* Fills r, which need not be zero before. */
 void mxlist_find(
     struct mxlist *list, const char *name, bool mx, int64_t deadline, struct resolve_result *r);
+/* The addresses that /etc/hosts has for a valid name. False, and r is not to be used, when it
+ * has none. */
+bool mxlist_find_in_hosts(const char *name, int family, struct resolve_result *r);
 
 #endif

@@ -19,6 +19,7 @@ request_pair(int fds[2])
 	return socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) == 0;
 }
 
+/* Neither end has more under way than fits: who waited here would wait for an attacker. */
 static bool
 put(int fd, const void *packet, size_t n, int passed)
 {
@@ -39,7 +40,7 @@ put(int fd, const void *packet, size_t n, int passed)
 		memcpy(CMSG_DATA(c), &passed, sizeof(int));
 	}
 	do
-		r = sendmsg(fd, &m, MSG_NOSIGNAL);
+		r = sendmsg(fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (r < 0 && errno == EINTR);
 	return r == (ssize_t)n;
 }
@@ -142,7 +143,7 @@ request_receive(int fd, struct session_request *r)
 	}
 	if (result != REQUEST_OK)
 		return result;
-	if (r->kind < SESSION_ASK_DH || r->kind > SESSION_TELL_DONE ||
+	if (r->kind < SESSION_ASK_DH || r->kind > SESSION_TELL_SETTLED ||
 	    r->reason > SESSION_HOP_UPGRADE || r->fault >= ERR_COUNT ||
 	    r->report.fault >= ERR_COUNT || r->commitment.keys > COMMITMENT_KEYS)
 		return REQUEST_BAD;

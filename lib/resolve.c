@@ -53,11 +53,13 @@ serve(int fd, const struct resolve_options *options)
 {
 	static struct mxlist list;
 	static struct resolve_result result;
+	const struct sandbox walls = {.role = SANDBOX_RESOLVER, .root = -1};
 	struct resolve_keys keys;
 	struct resolve_request request;
 	bool sent = true;
 
-	if (!mxlist_open(&list, options))
+	/* No file is open for it any more, not even the host key, which its user may read. */
+	if (!mxlist_open(&list, options) || !sandbox_enter(&walls))
 		return;
 	while (sent && recv(fd, &request, sizeof request, 0) == (ssize_t)sizeof request) {
 		if (request.question == QUESTION_KEYS) {
@@ -80,8 +82,6 @@ child_main(int fd, pid_t parent, const struct resolve_options *options)
 	if (dup2(fd, STDIN_FILENO) < 0)
 		_exit(1);
 	closefrom(STDIN_FILENO + 1);
-	if (!sandbox_enter())
-		_exit(1);
 	serve(STDIN_FILENO, options);
 	_exit(0);
 }
@@ -243,6 +243,9 @@ resolve_ask(struct resolver *resolver, const char *name, bool mx, int64_t deadli
 		r->outcome = RESOLVE_BAD_NAME;
 		return true;
 	}
+	/* Nobody's word but the administrator's, and the child opens no file. */
+	if (!mx && mxlist_find_in_hosts(name, resolver->family, r))
+		return true;
 	ready = exchange(resolver, mx ? QUESTION_MX : QUESTION_ADDRESSES, name, deadline,
 	    watch_fd, r, sizeof *r);
 	if (ready == 1 && result_is_sane(r, resolver->family))

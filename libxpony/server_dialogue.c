@@ -263,8 +263,11 @@ pass_command(struct session *s, enum smtp_verb verb, size_t n)
 		note_hello(s, buf_head(&s->far.in), n);
 	/* The reply to HELO has no keywords: it passes as it is. */
 	s->barrier = verb == SMTP_HELO ? BARRIER_NONE : dialogue_barrier(verb);
-	if (verb == SMTP_MAIL || verb == SMTP_AUTH || verb == SMTP_STARTTLS)
+	if (!s->stale && (verb == SMTP_MAIL || verb == SMTP_AUTH || verb == SMTP_STARTTLS)) {
 		s->stale = true;
+		if (!s->upgraded)
+			(void)engine_ask(s, SESSION_TELL_SETTLED);
+	}
 	s->pending++;
 	s->progress++;
 	(void)dialogue_move(&s->far.in, &s->near_out, n);

@@ -38,6 +38,8 @@ enum session_request_kind {
 	SESSION_ASK_CLEAR,   /* client: no offer that we take; on without? `starttls`: it offers
 				that */
 	SESSION_TELL_DONE,   /* the mail's part is over: `report`; no answer */
+	SESSION_TELL_SETTLED, /* server: the plain back end stays, an upgrade would come too
+				 late; no answer */
 };
 
 enum session_hop_reason {

@@ -319,7 +319,7 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 	    .rot = set->rot,
 	    .offer = true,
 	    .random = randombytes_buf};
-	struct launch launch = {.config = &config};
+	struct launch launch = {.config = &config, .root = -1};
 	struct resolver *resolver = NULL;
 
 	(void)snprintf(m.verdict, sizeof(m.verdict), "%s", verdict);
@@ -335,7 +335,7 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 		return EX_OSERR;
 	memcpy(config.s_public, key_public(m.key), KEY_OCTETS);
 	launch.key = m.key;
-	if (launch_engine(&launch, &m.engine) > 0) {
+	if ((m.engine_pid = launch_engine(&launch, &m.engine)) > 0) {
 		open_pins(set, &m);
 		monitor_run(&m);
 	}
@@ -354,7 +354,7 @@ main(int argc, char **argv, char **envp)
 	int status;
 	bool parsed;
 
-	if (!drop_root())
+	if (!drop_root() || !sandbox_hide())
 		return EX_TEMPFAIL;
 	setproctitle_init(argc, argv, envp);
 	launch_signals();

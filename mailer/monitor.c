@@ -1,9 +1,11 @@
 /*
  * monitor - see monitor.h. The engine is taken for an attacker's: each request is checked, and
- * what it may have is counted.
+ * comes once a connection where it is about a key. There are only so many connections: a route
+ * has an end, and so has the patience with one host.
  */
 #include "mailer/monitor.h"
 #include "lib/clock.h"
+#include "lib/launch.h"
 #include "lib/log.h"
 #include "lib/request.h"
 
@@ -16,6 +18,7 @@
 #include <unistd.h>
 
 #define DNS_MS 20000 /* for the keys of one host */
+#define CLEARS_MAX 16
 
 static void
 add_relay(struct log_line *l, const struct hop *hop)
@@ -85,6 +88,20 @@ log_distrust(const struct monitor *m, const char *what, const char *why)
 	add_hop(&l, &m->hop);
 	log_add(&l, "reason", why);
 	log_send(&l, LOG_WARNING);
+}
+
+/* An honest engine never comes here. */
+static bool
+broke_bounds(const struct monitor *m, const char *how)
+{
+	struct log_line l;
+
+	log_start(&l, m->queue_id);
+	log_words(&l, "engine broke its bounds");
+	add_hop(&l, &m->hop);
+	log_add(&l, "reason", how);
+	log_send(&l, LOG_ERR);
+	return false;
 }
 
 static void
@@ -196,8 +213,13 @@ answer_hop(struct monitor *m, const struct session_request *q)
 	struct verdict v;
 	bool sent;
 
+	/* Where no offer was to be taken up, none can have failed. */
+	if (m->exhausted || (q->reason == SESSION_HOP_UPGRADE && !m->terms.offer))
+		return broke_bounds(m, "host");
 	m->dh_granted = m->has_peer = false;
+	m->clears = 0;
 	if (m->route == NULL) {
+		m->exhausted = true;
 		(void)snprintf(
 		    a.text, sizeof(a.text), "%.*s", (int)sizeof(a.text) - 1, m->verdict);
 		return request_answer(m->engine, &a, -1);
@@ -206,6 +228,7 @@ answer_hop(struct monitor *m, const struct session_request *q)
 	case ROUTE_HANGUP:
 		return true; /* its report may still wait to be read */
 	case ROUTE_EXHAUSTED:
+		m->exhausted = true;
 		m->hop.host[0] = '\0';
 		set_refusal(&a, &v);
 		return request_answer(m->engine, &a, -1);
@@ -233,9 +256,10 @@ answer_dh(struct monitor *m, const struct session_request *q)
 
 	/* One a connection (PROTOCOL.md, "Static keys"): an engine that was taken over is no
 	 * oracle. */
-	if (!m->dh_granted && m->hop.host[0] != '\0')
-		a.granted = key_dh(m->key, q->key, a.dh);
+	if (m->dh_granted || m->hop.host[0] == '\0' || !m->terms.offer)
+		return broke_bounds(m, "Diffie-Hellman");
 	m->dh_granted = true;
+	a.granted = key_dh(m->key, q->key, a.dh);
 	sent = request_answer(m->engine, &a, -1);
 	sodium_memzero(&a, sizeof(a));
 	return sent;
@@ -248,6 +272,8 @@ answer_peer(struct monitor *m, const struct session_request *q)
 	const struct suite *suite = suite_find(q->suite, strlen(q->suite));
 	char why[TRUST_TEXT];
 
+	if (!m->dh_granted || m->has_peer)
+		return broke_bounds(m, "peer");
 	memcpy(m->peer, q->key, sizeof(m->peer));
 	m->has_peer = true;
 	log_step(m, "host has proved its key");
@@ -268,6 +294,8 @@ answer_clear(struct monitor *m, const struct session_request *q)
 	char why[TRUST_TEXT];
 	bool enforce_tls;
 
+	if (m->hop.host[0] == '\0' || m->has_peer || ++m->clears > CLEARS_MAX)
+		return broke_bounds(m, "clear");
 	route_note_alive(m->route);
 	a.granted = trust_clear(&m->trust, &m->hop, q->starttls, &enforce_tls, why);
 	a.enforce_tls = enforce_tls;
@@ -306,13 +334,16 @@ log_report(const struct monitor *m, const struct session_report *r)
 }
 
 static void
-log_engine_lost(const struct monitor *m, const char *why)
+log_engine_lost(const struct monitor *m)
 {
+	char how[LAUNCH_HOW_MAX];
 	struct log_line l;
 
+	launch_end(m->engine_pid, true, how);
 	log_start(&l, m->queue_id);
-	log_words(&l, why);
+	log_words(&l, "engine ended without a report");
 	add_hop(&l, &m->hop);
+	log_add(&l, "reason", how);
 	log_send(&l, LOG_ERR);
 }
 
@@ -334,40 +365,43 @@ ask_dns(void *context, const char *host, struct trust_dns *dns)
 		memcpy(dns->key[dns->keys++], r.key[i], RESOLVE_KEY_HASH);
 }
 
+/* False at the end: it has reported, broken its bounds, or cannot be answered. */
+static bool
+serve_request(struct monitor *m, const struct session_request *q)
+{
+	switch ((enum session_request_kind)q->kind) {
+	case SESSION_ASK_HOP:
+		return answer_hop(m, q);
+	case SESSION_ASK_DH:
+		return answer_dh(m, q);
+	case SESSION_ASK_PEER:
+		return answer_peer(m, q);
+	case SESSION_ASK_CLEAR:
+		return answer_clear(m, q);
+	case SESSION_TELL_DONE:
+		log_report(m, &q->report);
+		m->reported = true;
+		return false;
+	case SESSION_ASK_BACKEND:
+	case SESSION_TELL_SETTLED:
+		break;
+	}
+	return broke_bounds(m, "request");
+}
+
 void
 monitor_run(struct monitor *m)
 {
 	struct session_request q;
 	enum request_result result;
-	bool alive = true;
 
 	m->trust.dns = ask_dns;
 	m->trust.context = m;
-	while (alive && (result = request_receive(m->engine, &q)) != REQUEST_END) {
-		if (result == REQUEST_BAD) {
-			log_engine_lost(m, "engine broke its bounds");
-			return;
-		}
-		switch ((enum session_request_kind)q.kind) {
-		case SESSION_ASK_HOP:
-			alive = answer_hop(m, &q);
-			break;
-		case SESSION_ASK_DH:
-			alive = answer_dh(m, &q);
-			break;
-		case SESSION_ASK_PEER:
-			alive = answer_peer(m, &q);
-			break;
-		case SESSION_ASK_CLEAR:
-			alive = answer_clear(m, &q);
-			break;
-		case SESSION_TELL_DONE:
-			log_report(m, &q.report);
-			return;
-		case SESSION_ASK_BACKEND:
-			log_engine_lost(m, "engine broke its bounds");
-			return;
-		}
-	}
-	log_engine_lost(m, "engine ended without a report");
+	while ((result = request_receive(m->engine, &q)) == REQUEST_OK && serve_request(m, &q))
+		;
+	if (m->reported)
+		return;
+	if (result == REQUEST_BAD)
+		(void)broke_bounds(m, "request");
+	log_engine_lost(m);
 }

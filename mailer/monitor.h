@@ -10,7 +10,8 @@
 #include "mailer/trust.h"
 
 struct monitor {
-	int engine;           /* the request socket */
+	int engine; /* the request socket */
+	pid_t engine_pid;
 	const char *queue_id; /* NULL when not known */
 	struct key *key;
 	bool key_is_fresh;
@@ -21,7 +22,10 @@ struct monitor {
 	struct trust_terms terms; /* how this host may be spoken to */
 	int failed_upgrades;      /* with this host */
 	bool turned_down;         /* by us: the engine leaves it for that */
-	bool dh_granted;          /* the static Diffie-Hellman of this connection is used up */
+	bool reported;
+	bool exhausted;  /* there is no other host */
+	int clears;      /* asked on this connection: one for each EHLO of the MTA */
+	bool dh_granted; /* the static Diffie-Hellman of this connection is used up */
 	uint8_t peer[KEY_OCTETS];
 	bool has_peer;
 	struct resolver *resolver;

@@ -14,10 +14,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "lib/key.h"
+#include "lib/sandbox.h"
 #include "backend.h"
 #include "greeting.h"
 #include "inspect.h"
@@ -313,15 +315,16 @@ check_limits(struct inspection *i)
 	if (!slots_open(&slots, l->file, why)) {
 		fault(i, "%s; until that is mended sessions are not counted", why);
 	} else {
-		ok(i, "sessions: at most %u, of one client %u (0: no limit); now %u", l->sessions,
-		    l->each, slots_count(&slots));
+		ok(i, "sessions: at most %u, of one client %u (0: no limit); now %u",
+		    l->sessions, l->each, slots_count(&slots));
 		slots_close(&slots);
 	}
 	if (l->load > 0 && load >= l->load)
 		fault(i, "the load is %.2f: from %u on every client gets 421; see -L", load,
 		    l->load);
 	else
-		ok(i, "the load is %.2f: clients are refused from %u on (0: never)", load, l->load);
+		ok(i, "the load is %.2f: clients are refused from %u on (0: never)", load,
+		    l->load);
 }
 
 static void
@@ -349,6 +352,56 @@ check_name(struct inspection *i)
 		ok(i, "greets as %s", wanted != NULL ? wanted : name);
 }
 
+/* In a child: what is given up is given up for good. 0, or why not. */
+static int
+try_walls(const struct sandbox *walls)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(sandbox_enter(walls) ? 0 : errno);
+	if (pid == -1)
+		return errno;
+	while (waitpid(pid, &status, 0) == -1 && errno == EINTR)
+		;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EINVAL;
+}
+
+static void
+check_walls(struct inspection *i)
+{
+	struct sandbox walls = {.role = SANDBOX_RECEIVER};
+	const struct passwd *user = getpwnam("blackpony-net");
+	char why[SANDBOX_REASON_MAX];
+	int error;
+
+	if (user == NULL) {
+		fault(i,
+		    "no user blackpony-net, so what reads the network runs as nobody, as other "
+		    "programs may; make it with useradd --system --user-group "
+		    "blackpony-net");
+		user = getpwnam("nobody");
+	}
+	walls.user = user != NULL ? user->pw_uid : 0;
+	walls.group = user != NULL ? user->pw_gid : 0;
+	if ((walls.root = sandbox_root(i->about->empty, why)) == -1) {
+		fault(i, "%s; until then every client gets 421", why);
+		return;
+	}
+	if (user == NULL || walls.user == 0)
+		fault(i, "no user for what reads the network; every client gets 421");
+	else if ((error = try_walls(&walls)) != 0)
+		fault(i,
+		    "the sandbox: %s; every client gets 421. It needs root, and a kernel "
+		    "with seccomp",
+		    strerror(error));
+	else
+		ok(i, "what reads the network is user %s, locked into %s%s", user->pw_name,
+		    i->about->empty, sandbox_filters() ? "" : ", without a system call filter");
+	close(walls.root);
+}
+
 int
 inspect_run(const struct inspect_about *about, FILE *out)
 {
@@ -356,6 +409,8 @@ inspect_run(const struct inspect_about *about, FILE *out)
 
 	check_pair(&i, "IPv4", AF_INET, "192.0.2.1", "198.51.100.1");
 	check_pair(&i, "IPv6", AF_INET6, "2001:db8::1", "2001:db8::2");
+	if (about->empty != NULL)
+		check_walls(&i);
 	check_key(&i);
 	if (about->promise != NULL)
 		check_promise(&i);

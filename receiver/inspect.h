@@ -17,6 +17,7 @@ struct inspect_about {
 	const char *key_file;    /* -k */
 	const char *peers;       /* NULL: not looked at */
 	const char *relay_keys;  /* NULL: not looked at */
+	const char *empty;       /* the engine's root directory; NULL: not looked at */
 	const struct limits *limits; /* NULL: not looked at */
 	const struct promise_about *promise; /* NULL without -c */
 };

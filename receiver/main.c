@@ -290,17 +290,45 @@ take_promise(const struct settings *set, const struct monitor *m, struct commitm
 	log_send(&l, LOG_ERR);
 }
 
-/* Whom the engine becomes: a user that owns nothing. */
-static bool
-find_engine_user(struct launch *launch)
-{
-	struct passwd *user;
+/* Who is nobody, where the system has no such user. */
+#define NOBODY 65534
 
-	if ((user = getpwnam("blackpony-net")) == NULL && (user = getpwnam("nobody")) == NULL)
-		return false;
-	launch->user = user->pw_uid;
-	launch->group = user->pw_gid;
-	return user->pw_uid != 0;
+/* Engine and monitor become users that own nothing. Without blackpony-net they are the same
+ * one, which --check warns of: what keeps them apart then is what keeps those of the mailer. */
+static bool
+find_users(struct monitor *m, struct launch *launch)
+{
+	const struct passwd *user = getpwnam("nobody");
+
+	m->user = user != NULL ? user->pw_uid : NOBODY;
+	m->group = user != NULL ? user->pw_gid : NOBODY;
+	launch->user = m->user;
+	launch->group = m->group;
+	if ((user = getpwnam("blackpony-net")) != NULL) {
+		launch->user = user->pw_uid;
+		launch->group = user->pw_gid;
+	}
+	return m->user != 0 && launch->user != 0;
+}
+
+/* The engine's walls. Without them no client is served, and the log says what to mend. */
+static bool
+find_walls(struct monitor *m, struct launch *launch)
+{
+	char why[SANDBOX_REASON_MAX] = "user nobody or blackpony-net is root", reply[512];
+	struct log_line l;
+	int n;
+
+	if (find_users(m, launch) && (launch->root = sandbox_root(BLACKPONY_EMPTY, why)) >= 0)
+		return true;
+	log_start(&l, NULL);
+	log_words(&l, "no sandbox");
+	log_add(&l, "reason", why);
+	log_send(&l, LOG_ERR);
+	n = snprintf(reply, sizeof(reply), "421 4.3.5 %.255s System incorrectly configured\r\n",
+	    m->name);
+	(void)send(STDIN_FILENO, reply, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return false;
 }
 
 static int
@@ -319,7 +347,6 @@ serve(const struct settings *set)
 	    .random = randombytes_buf};
 	struct launch launch = {.config = &config, .server = true};
 	char name[GREETING_NAME_MAX];
-	pid_t engine;
 
 	if (!take_connection(&m))
 		return fault("standard input is no TCP connection: start me from inetd", NULL);
@@ -329,9 +356,9 @@ serve(const struct settings *set)
 		(void)greeting_name(name, sizeof(name));
 	if (!limits_admit(&set->limits, STDIN_FILENO, &m.client, name))
 		return EX_OK;
-	if (!find_engine_user(&launch))
-		return fault("neither user blackpony-net nor user nobody exists", NULL);
 	m.name = config.name = name;
+	if (!find_walls(&m, &launch))
+		return EX_OK;
 	take_key(set, &m);
 	config.offer = m.key != NULL;
 	config.demand = (uint8_t)take_peers(&m);
@@ -339,11 +366,12 @@ serve(const struct settings *set)
 		memcpy(config.s_public, key_public(m.key), KEY_OCTETS);
 	take_promise(set, &m, &config.commitment);
 	launch.key = m.key;
-	if ((engine = launch_engine(&launch, &m.engine)) > 0) {
+	if ((m.engine_pid = launch_engine(&launch, &m.engine)) > 0) {
+		(void)close(launch.root);
 		monitor_run(&m);
 		/* The session's slot is taken until its last process that serves it is gone. */
 		(void)close(m.engine);
-		(void)waitpid(engine, NULL, 0);
+		(void)waitpid(m.engine_pid, NULL, 0);
 	}
 	key_free(m.key);
 	return EX_OK;
@@ -357,6 +385,8 @@ main(int argc, char **argv, char **envp)
 
 	setproctitle_init(argc, argv, envp);
 	launch_signals();
+	if (!sandbox_hide())
+		return EX_OSERR;
 	log_open(NAME);
 	if ((status = parse(&set, argc, argv)) >= 0)
 		return status;
@@ -368,6 +398,7 @@ main(int argc, char **argv, char **envp)
 		    .key_file = set.key_file,
 		    .peers = BLACKPONY_PEERS,
 		    .relay_keys = BLACKPONY_RELAY_KEYS,
+		    .empty = BLACKPONY_EMPTY,
 		    .limits = &set.limits,
 		    .promise = set.commits ? &set.promise : NULL};
 

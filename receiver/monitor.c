@@ -1,15 +1,18 @@
 /*
- * monitor - see monitor.h. The engine is taken for an attacker's: each request is checked, and
- * what it may have is counted.
+ * monitor - see monitor.h. The engine is taken for an attacker's: each request is checked,
+ * comes when it may (enum monitor_step), and once.
  */
 #include "receiver/monitor.h"
 #include "lib/clock.h"
+#include "lib/launch.h"
 #include "lib/log.h"
 #include "lib/request.h"
+#include "lib/sandbox.h"
 #include "receiver/backend.h"
 #include "receiver/pair.h"
 #include "receiver/relaykeys.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,12 +45,23 @@ log_step(const struct monitor *m, const char *what)
 	log_send(&l, LOG_DEBUG);
 }
 
+/* An honest engine never comes here. */
+static bool
+broke_bounds(const struct monitor *m, const char *how)
+{
+	log_fault(m, "engine broke its bounds", how);
+	return false;
+}
+
 /* The name that the client meant is not held against it: vanity MX names are everywhere. */
 static bool
 answer_peer(struct monitor *m, const struct session_request *q)
 {
 	struct session_answer a = {.kind = SESSION_ASK_PEER, .granted = true};
 
+	if (m->step >= MONITOR_PEER || m->settled || m->key == NULL)
+		return broke_bounds(m, "peer");
+	m->step = MONITOR_PEER;
 	memcpy(m->peer, q->key, sizeof(m->peer));
 	m->has_peer = true;
 	(void)snprintf(m->meant, sizeof(m->meant), "%s", q->name);
@@ -61,16 +75,38 @@ answer_dh(struct monitor *m, const struct session_request *q)
 	struct session_answer a = {.kind = SESSION_ASK_DH};
 	bool sent;
 
-	/* One a connection (PROTOCOL.md, "Static keys"): an engine that was taken over is no
-	 * oracle. */
-	if (m->key != NULL && !m->dh_granted)
-		a.granted = key_dh(m->key, q->key, a.dh);
-	m->dh_granted = true;
+	/* One a connection (PROTOCOL.md, "Static keys"), and for the peer that was named: an
+	 * engine that was taken over is no oracle. Then the key has done its work. */
+	if (m->step != MONITOR_PEER || m->settled)
+		return broke_bounds(m, "Diffie-Hellman");
+	m->step = MONITOR_DH;
+	a.granted = key_dh(m->key, q->key, a.dh);
+	key_free(m->key);
+	m->key = NULL;
 	if (!a.granted)
 		(void)snprintf(a.text, sizeof(a.text), "%s", err_reply(ERR_CRYPTO));
 	sent = request_answer(m->engine, &a, -1);
 	sodium_memzero(&a, sizeof(a));
 	return sent;
+}
+
+/* Nothing is left to start: no key and no privilege from now on, only the log. */
+static bool
+settle(struct monitor *m)
+{
+	const struct sandbox walls = {
+	    .role = SANDBOX_MONITOR, .root = -1, .user = m->user, .group = m->group};
+
+	if (m->settled)
+		return true;
+	key_free(m->key);
+	m->key = NULL;
+	if (!sandbox_enter(&walls)) {
+		log_fault(m, "cannot give up root", strerror(errno));
+		return false;
+	}
+	m->settled = true;
+	return true;
 }
 
 /* Did the client mean this host, by any of its names? */
@@ -134,7 +170,7 @@ describe(const struct monitor *m, const struct session_request *q, struct backen
 	for (i = 0; i < m->suites->count; i++)
 		if (strcmp(m->suites->suite[i]->name, q->suite) == 0)
 			break;
-	if (i == m->suites->count || !m->has_peer || !m->dh_granted)
+	if (i == m->suites->count)
 		return false;
 	about->suite = m->suites->suite[i]->name;
 	about->bits = m->suites->suite[i]->bits;
@@ -183,6 +219,17 @@ is_shut_out(
 	return true;
 }
 
+/* A plain one first, or none; one behind an upgrade, and then no other. */
+static bool
+may_start(const struct monitor *m, bool upgraded)
+{
+	if (m->settled)
+		return false;
+	if (!upgraded)
+		return m->step == MONITOR_FRESH;
+	return m->rot > 0 ? m->step < MONITOR_UPGRADED : m->step == MONITOR_DH;
+}
+
 static bool
 answer_backend(struct monitor *m, const struct session_request *q)
 {
@@ -192,11 +239,9 @@ answer_backend(struct monitor *m, const struct session_request *q)
 	int fd = -1;
 	bool sent;
 
-	if (m->backends >= MONITOR_BACKENDS || !describe(m, q, &about, fingerprint)) {
-		log_fault(m, "engine broke its bounds", "back end");
-		return false;
-	}
-	m->backends++;
+	if (!may_start(m, q->upgraded != 0) || !describe(m, q, &about, fingerprint))
+		return broke_bounds(m, "back end");
+	m->step = about.upgraded ? MONITOR_UPGRADED : MONITOR_PLAIN;
 	if (!is_shut_out(m, &about, a.text) &&
 	    (fd = start_backend(m, &about, why, sizeof(why))) < 0) {
 		log_fault(m, "no back end", why);
@@ -207,7 +252,18 @@ answer_backend(struct monitor *m, const struct session_request *q)
 	sent = request_answer(m->engine, &a, fd);
 	if (fd >= 0)
 		(void)close(fd);
+	if (about.upgraded || (m->key == NULL && m->rot == 0))
+		return settle(m) && sent;
 	return sent;
+}
+
+/* The engine's word that it will ask for no other back end. */
+static bool
+hear_settled(struct monitor *m)
+{
+	if (m->step == MONITOR_FRESH)
+		return broke_bounds(m, "settled");
+	return settle(m);
 }
 
 static void
@@ -241,36 +297,43 @@ log_report(const struct monitor *m, const struct session_report *r)
 	log_send(&l, LOG_INFO);
 }
 
+/* False at the end: it has reported, broken its bounds, or cannot be answered. */
+static bool
+serve_request(struct monitor *m, const struct session_request *q)
+{
+	switch ((enum session_request_kind)q->kind) {
+	case SESSION_ASK_DH:
+		return answer_dh(m, q);
+	case SESSION_ASK_PEER:
+		return answer_peer(m, q);
+	case SESSION_ASK_BACKEND:
+		return answer_backend(m, q);
+	case SESSION_TELL_SETTLED:
+		return hear_settled(m);
+	case SESSION_TELL_DONE:
+		log_report(m, &q->report);
+		m->reported = true;
+		return false;
+	case SESSION_ASK_HOP:
+	case SESSION_ASK_CLEAR:
+		break;
+	}
+	return broke_bounds(m, "request");
+}
+
 void
 monitor_run(struct monitor *m)
 {
 	struct session_request q;
 	enum request_result result;
-	bool alive = true;
+	char how[LAUNCH_HOW_MAX];
 
-	while (alive && (result = request_receive(m->engine, &q)) != REQUEST_END) {
-		if (result == REQUEST_BAD) {
-			log_fault(m, "engine broke its bounds", "request");
-			return;
-		}
-		switch ((enum session_request_kind)q.kind) {
-		case SESSION_ASK_DH:
-			alive = answer_dh(m, &q);
-			break;
-		case SESSION_ASK_PEER:
-			alive = answer_peer(m, &q);
-			break;
-		case SESSION_ASK_BACKEND:
-			alive = answer_backend(m, &q);
-			break;
-		case SESSION_TELL_DONE:
-			log_report(m, &q.report);
-			return;
-		case SESSION_ASK_HOP:
-		case SESSION_ASK_CLEAR:
-			log_fault(m, "engine broke its bounds", "request");
-			return;
-		}
-	}
-	log_fault(m, "engine ended without a report", NULL);
+	while ((result = request_receive(m->engine, &q)) == REQUEST_OK && serve_request(m, &q))
+		;
+	if (m->reported)
+		return;
+	if (result == REQUEST_BAD)
+		(void)broke_bounds(m, "request");
+	launch_end(m->engine_pid, !m->settled, how);
+	log_fault(m, "engine ended without a report", how);
 }

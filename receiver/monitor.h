@@ -1,7 +1,7 @@
 /*
  * monitor - the receiver's half that holds the key, makes the TCP pair, starts back ends and
- * logs, and never sees an octet of the client: it serves the engine's requests. Called by
- * receiver/main.c.
+ * logs, and never sees an octet of the client: it serves the engine's requests. It is root
+ * until the last back end has started. Called by receiver/main.c.
  */
 #ifndef RECEIVER_MONITOR_H
 #define RECEIVER_MONITOR_H
@@ -9,14 +9,28 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 #include "lib/key.h"
 #include "libxpony/suite.h"
 #include "receiver/peers.h"
 
-#define MONITOR_BACKENDS 2 /* one for the clear part, one after the upgrade */
+/* What has been granted, in this order; each step is taken once. */
+enum monitor_step {
+	MONITOR_FRESH,
+	MONITOR_PLAIN,    /* a back end for the clear part */
+	MONITOR_PEER,     /* the peer's key */
+	MONITOR_DH,       /* the static Diffie-Hellman */
+	MONITOR_UPGRADED, /* the back end behind the upgrade */
+};
 
 struct monitor {
-	int engine;                     /* the request socket */
+	int engine; /* the request socket */
+	pid_t engine_pid;
+	enum monitor_step step;
+	bool reported;
+	bool settled; /* nothing is left to start: no key, no privilege any more */
+	uid_t user;   /* who we are then */
+	gid_t group;
 	struct sockaddr_storage client; /* normalised */
 	struct sockaddr_storage local;
 	char **backend; /* argv */
@@ -27,10 +41,8 @@ struct monitor {
 	const char *relay_keys; /* the file with keys that may relay */
 	struct peers peers;     /* what is demanded of this client */
 	bool peers_unknown;     /* nobody knows: the file is faulty */
-	struct key *key;        /* NULL with ROTn or when no upgrade is offered */
+	struct key *key; /* NULL with ROTn, when no upgrade is offered, or not any more */
 	bool key_is_fresh;
-	bool dh_granted; /* the static Diffie-Hellman is used up */
-	int backends;    /* started so far */
 	uint8_t peer[KEY_OCTETS];
 	bool has_peer;
 	char meant[256]; /* the host name that the client meant to reach */

@@ -191,10 +191,11 @@ test_every_octet(void)
 static void
 test_sandbox(void)
 {
+	const struct sandbox walls = {.role = SANDBOX_KEYGEN, .root = -1};
 	char line[64] = "", status[4096] = "";
 	FILE *f;
 
-	ok(sandbox_enter(), "sandbox entered");
+	ok(sandbox_enter(&walls), "sandbox entered");
 	f = fopen("/proc/self/status", "r");
 	while (f != NULL && fgets(line, sizeof(line), f) != NULL) {
 		if (strncmp(line, "NoNewPrivs:", 11) == 0)
@@ -203,7 +204,7 @@ test_sandbox(void)
 	if (f != NULL)
 		fclose(f);
 	is_str(status, "NoNewPrivs:\t1\n", "no new privileges");
-	ok(sandbox_enter(), "entered twice does no harm");
+	ok(sandbox_enter(&walls), "entered twice does no harm");
 }
 
 static void

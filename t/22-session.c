@@ -137,7 +137,7 @@ answer(struct side *x, const struct session_request *q)
 	struct session_answer a = {.kind = q->kind, .granted = true, .offer = true};
 	const struct item *secret = find(is_server(x) ? "s secret" : "s2 secret");
 
-	if (q->kind == SESSION_TELL_DONE)
+	if (q->kind == SESSION_TELL_DONE || q->kind == SESSION_TELL_SETTLED)
 		return;
 	snprintf(a.host, sizeof(a.host), HOST);
 	snprintf(a.address, sizeof(a.address), "[192.0.2.25]");

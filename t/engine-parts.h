@@ -165,7 +165,7 @@ struct world {
 	struct octets body;
 	struct octets told; /* the monitor: requests in order */
 	struct session_report client_report, server_report;
-	unsigned messages, connections, backends, stalls, asked_hops, upgrades_failed;
+	unsigned messages, connections, backends, stalls, asked_hops, upgrades_failed, settled;
 	struct end client, server;
 	struct answerer now;
 	struct session_config client_config, server_config;

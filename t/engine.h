@@ -227,6 +227,10 @@ ask_monitor(struct world *w, struct end *e, const struct session_request *q)
 		w->client_report = q->report;
 		return;
 	}
+	if (q->kind == SESSION_TELL_SETTLED) {
+		w->settled++;
+		return;
+	}
 	memset(a, 0, sizeof *a);
 	a->kind = q->kind;
 	e->answered = true;

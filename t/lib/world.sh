@@ -300,6 +300,7 @@ host_pony() {
 	local root program
 	root=$(host_root "$1")
 	mkdir -p "$root/usr/libexec/blackpony"
+	install -d -m 555 "$root${BLACKPONY_EMPTY:-/usr/libexec/blackpony/empty}"
 	for program in blackpony-mailer blackpony-receiver blackpony-keygen; do
 		install -m 755 "${BLACKPONY_BIN:-$world_build}/$program" "$root/usr/libexec/blackpony/" ||
 			world_die "build $program first"
