@@ -48,8 +48,7 @@ good_for(const struct suite *suite)
 
 /* The KEM item goes in behind the first octets of what is left of the input. */
 static size_t
-make_payload(struct input *in, const struct handshake *client, uint8_t *payload, size_t cap,
-    bool *honest)
+make_payload(struct input *in, const struct handshake *client, uint8_t *payload, size_t cap)
 {
 	const uint8_t how = input_u8(in);
 	const size_t before = input_size(in, in->left), at = input_size(in, KEM_EK - 1);
@@ -57,18 +56,30 @@ make_payload(struct input *in, const struct handshake *client, uint8_t *payload,
 	struct wire_out all = wire_out(payload, cap), w = wire_out(item, sizeof item);
 	const size_t front = before < in->left ? before : in->left;
 
-	*honest = true;
 	wire_put_bytes(&all, input_take(in, front), front);
 	if (how & 1) {
 		tlv_put(&w, TLV_KEM_KEY, client->kem.ek, KEM_EK);
-		if (how & 2) {
-			*honest = item[3 + at] == value;
+		if (how & 2)
 			item[3 + at] = value;
-		}
 		wire_put_bytes(&all, item, w.used);
 	}
 	wire_put_bytes(&all, in->p, in->left);
 	return all.failed ? 0 : all.used;
+}
+
+/* Is the KEM key in there, if any, the one whose secret the client has? */
+static bool
+is_honest(const uint8_t *payload, size_t n, const struct handshake *client)
+{
+	struct wire_in in = wire_in(payload, n);
+	uint8_t seen[32] = {0};
+	struct tlv item;
+
+	while (tlv_next(&in, &item, seen) == ERR_NONE)
+		if (item.type == TLV_KEM_KEY)
+			return item.len == KEM_EK &&
+			       memcmp(item.value, client->kem.ek, KEM_EK) == 0;
+	return true;
 }
 
 static void
@@ -113,12 +124,11 @@ sealed(struct input *in, const struct good *g)
 	uint8_t payload[ADVERT_COMMAND_MAX], message[NOISE_MESSAGE_2 + ADVERT_COMMAND_MAX];
 	struct handshake_hello hello;
 	struct buf line;
-	bool honest;
 	size_t n;
 
 	server = g->u.server;
 	client = g->begun;
-	n = make_payload(in, &client, payload, sizeof payload, &honest);
+	n = make_payload(in, &client, payload, sizeof payload);
 	buf_init(&line, ADVERT_COMMAND_MAX);
 	HOLDS(noise_write_2(&client.noise, message, g->dh, payload, n) == ERR_NONE);
 	if (advert_put_command(&line, client.suite, message, NOISE_MESSAGE_2 + n) == ERR_NONE &&
@@ -126,7 +136,7 @@ sealed(struct input *in, const struct good *g)
 		buf_len(&line), &hello) == ERR_NONE) {
 		look_at_hello(&hello);
 		HOLDS(memcmp(server.noise.rs, g->u.public[CLIENT], NOISE_KEY) == 0);
-		finish(g, &server, &client, honest);
+		finish(g, &server, &client, is_honest(payload, n, &client));
 	}
 	buf_free(&line);
 }
