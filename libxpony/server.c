@@ -370,9 +370,9 @@ server_timeout(const struct session *s)
 	case SERVER_RAW:
 		return SECONDS_DIALOGUE;
 	case SERVER_CLOSING:
-		return SECONDS_CLOSING;
+		break;
 	}
-	return SECONDS_CLOSING;
+	return engine_patience(s) < SECONDS_CLOSING ? engine_patience(s) : SECONDS_CLOSING;
 }
 
 /* Whole lines that wait are those that we have not passed on yet. */
