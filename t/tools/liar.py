@@ -1,6 +1,6 @@
 """liar.py ADDRESS - a name server that lies, fails and babbles on ADDRESS, port 53, UDP and TCP.
 
-Called by t/14-resolve.sh and t/1b-dnskeys.sh. The first label of a name in liar.test. says what is
+Called by t/14-resolve.sh, t/1b-dnskeys.sh and t/519-lying-dns.sh. The first label of a name in liar.test. says what is
 wrong with it, for _xpony names the second; the functions below say how. Everything else that it
 knows is in hosts().
 """
@@ -231,6 +231,38 @@ def silent(x):
     x.silent = True
 
 
+def hosts_of(*wanted):
+    """MX records of these preferences and hosts; the domain's own address is the client's."""
+    def answer_mx(x):
+        if x.kind == MX:
+            x.records = [mx(x.name, preference, host or x.name) for preference, host in wanted]
+        elif x.kind == A:
+            x.records = [a(x.name, "10.77.0.1")]
+    return answer_mx
+
+
+def loopback(x):
+    if x.kind == A:
+        x.records = [a(x.name, "127.0.0.1")]
+
+
+def far_hundred(x):
+    """100 hosts to none of which there is a way."""
+    if x.kind == MX:
+        x.records = [mx(x.name, i, f"mx{150 + i}.liar.test") for i in range(100)]
+        x.udp_truncated = True
+
+
+def overlong(x):
+    """A host's name of 320 octets."""
+    x.records = [rr(x.name, MX, b"\0\1" + (b"\x3f" + b"a" * 63) * 5 + b"\0")]
+
+
+def oversize(x):
+    """Some 50000 octets by UDP, much more than anybody asked for."""
+    x.records = [mx(x.name, 10, "mx2.liar.test")] + [txt(x.name, "x" * 200)] * 220
+
+
 def fingerprint(octet):
     return "SHA256:" + base64.b64encode(bytes([octet] * 32)).decode().rstrip("=")
 
@@ -323,7 +355,10 @@ BEHAVIOUR = {
     "badaddress": badlengths, "pointer": pointer, "overrun": overrun, "countlie": countlie,
     "wrongid": wrongid, "wrongquestion": wrongquestion, "babble": babble, "stump": stump, "lame": lame,
     "signed": signed, "pushy": signed, "mapped": mapped, "crowd": crowd, "half": half,
-    "truncated": unreachable_tcp, "cut": cut, "dangling": dangling,
+    "truncated": unreachable_tcp, "cut": cut, "dangling": dangling, "overlong": overlong, "oversize": oversize,
+    "null": lambda x: x.records.append(mx(x.name, 0, "")), "notquitenull": hosts_of((0, "."), (5, "mx2.liar.test")),
+    "mirror": hosts_of((10, "")), "best": hosts_of((10, "mx2.liar.test"), (5, "")), "loopback": loopback,
+    "backup": hosts_of((10, "mx2.liar.test"), (20, ""), (30, "mx66.liar.test")), "farhundred": far_hundred,
 }
 
 
