@@ -10,7 +10,7 @@ sanitized() {
 	grep -q '^#define BLACKPONY_SANITIZERS' config.h
 }
 
-for program in blackpony-keygen blackpony-mailer blackpony-receiver; do
+for program in blackpony-keygen blackpony-mailer blackpony-receiver blackpony-report; do
 	headers=$(readelf --wide --file-header --program-headers --dynamic "$program")
 	symbols=$(readelf --wide --dyn-syms "$program")
 	like "$headers" 'Type: +DYN ' "$program: position-independent"
