@@ -86,12 +86,12 @@ mc_has() {
 	cat "$1" - >"$work/probe.mc" <<-'END'
 		divert(-1)
 		errprint(`
-		blackpony:'ifdef(`_DELAY_CHECKS_', ` delay_checks')`'ifdef(`_MTA_STS_', ` sts')`'dnl
-		ifdef(`_AUTHINFO_TABLE_', ` authinfo')`'ifdef(`_REQUIRE_RDNS_', ` require_rdns')`'dnl
-		ifdef(`confFALLBACK_MX', ` confFALLBACK_MX')`'dnl
-		ifdef(`confFALLBACK_SMARTHOST', ` confFALLBACK_SMARTHOST')`'dnl
-		ifdef(`confSINGLE_THREAD_DELIVERY', ` confSINGLE_THREAD_DELIVERY')`'dnl
-		ifdef(`confDANE', ` confDANE')`'ifelse(defn(`_CPO_'), `',, ` CLIENT_OPTIONS')
+		blackpony:'ifdef(`_DELAY_CHECKS_', `` delay_checks'')`'ifdef(`_MTA_STS_', `` sts'')`'dnl
+		ifdef(`_AUTHINFO_TABLE_', `` authinfo'')`'ifdef(`_REQUIRE_RDNS_', `` require_rdns'')`'dnl
+		ifdef(`confFALLBACK_MX', `` confFALLBACK_MX'')`'dnl
+		ifdef(`confFALLBACK_SMARTHOST', `` confFALLBACK_SMARTHOST'')`'dnl
+		ifdef(`confSINGLE_THREAD_DELIVERY', `` confSINGLE_THREAD_DELIVERY'')`'dnl
+		ifdef(`confDANE', `` confDANE'')`'ifelse(defn(`_CPO_'), `',, `` CLIENT_OPTIONS'')
 		)
 	END
 	(cd /etc/mail && m4 "$work/probe.mc" 2>&1 >/dev/null) | sed -n 's/^blackpony: *//p'

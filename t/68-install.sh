@@ -6,6 +6,7 @@ source=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 . "$source/t/lib/tap.sh"
 . "$source/t/lib/world.sh"
 . "$source/t/lib/mail.sh"
+. "$source/t/lib/stock.sh"
 
 readme=$source/README.md
 
@@ -30,22 +31,6 @@ follow() {
 
 # modes HOST PATH...: "mode owner:group path", a line each.
 modes() { local host=$1; shift; host_run "$host" stat -c '%a %U:%G %n' "$@"; }
-
-# Debian's sendmail as its package leaves a host, but that it takes mail from other hosts.
-stock() {
-	local cf
-	cf=$(host_root "$1")/usr/share/sendmail/cf
-	host_put "$1" /etc/mail/submit.mc <"$cf/debian/submit.mc"
-	sed '/Name=MTA-v4/s/, Addr=127.0.0.1//' "$cf/debian/sendmail.mc" >"$WORLD/stock.mc"
-	host_sendmail "$1" "$WORLD/stock.mc"
-	host_run "$1" rm -rf /usr/share/blackpony /usr/share/sendmail/cf/mailer/blackpony.m4 \
-		/usr/libexec/blackpony /etc/blackpony
-	host_run "$1" userdel blackpony
-	host_run "$1" userdel blackpony-net
-	yes '' 2>/dev/null | host_run "$1" sendmailconfig --no-reload >/dev/null 2>&1
-	host_run "$1" service sendmail start >/dev/null 2>&1
-	wait_for 10 host_listens "$1" 25 || bail "$1: stock sendmail does not start"
-}
 
 # sends FROM TO SUBJECT: alice there writes to bob here.
 sends() {
@@ -74,7 +59,7 @@ BLACKPONY_BIN=$built
 
 host_start a 10.77.0.1 fd77::1 sendmail inetd
 host_start b 10.77.0.2 fd77::2 sendmail inetd
-stock a
+host_stock a
 pony_host b
 host_daemon b
 host_inetd b
@@ -94,7 +79,7 @@ is "$(modes a /etc/blackpony /usr/libexec/blackpony /usr/libexec/blackpony/black
 644 root:root /usr/share/blackpony/sendmail.relay.m4
 755 root:root /usr/share/doc/blackpony
 755 root:root /usr/share/doc/blackpony/examples" "what is installed where, with which mode, whatever the umask"
-for page in man1/blackpony-keygen.1 man8/blackpony-mailer.8 man8/blackpony-receiver.8; do
+for page in man1/blackpony-keygen.1 man1/blackpony-report.1 man8/blackpony-mailer.8 man8/blackpony-receiver.8; do
 	ok "$page is installed" test -s "$(host_root a)/usr/share/man/$page"
 done
 installed=$(host_run a ls /usr/share/doc/blackpony /usr/share/doc/blackpony/examples)

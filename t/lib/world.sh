@@ -13,6 +13,7 @@ world_build=${abs_top_builddir:-$PWD}
 . "$world_lib/layers.sh"
 
 WORLD=
+world_box_options=() # of mailhost; roots.sh has hosts that are another system
 declare -A host_pid host_parent host_name host_ip4 host_ip6
 
 world_reason() {
@@ -93,7 +94,8 @@ world_box() {
 	local name=$1 fqdn=$2 pid= layer tar
 	shift 2
 	mkdir "$WORLD/$name" && mkfifo "$WORLD/$name.ready" || world_die "two hosts called $name"
-	"$WORLD/mailhost" "$fqdn" "$WORLD/$name" "$WORLD/share" "$world_src" "$world_build" \
+	"$WORLD/mailhost" "${world_box_options[@]}" "$fqdn" "$WORLD/$name" "$WORLD/share" "$world_src" \
+		"$world_build" \
 		>"$WORLD/$name.ready" &
 	host_parent[$name]=$!
 	read -r pid <"$WORLD/$name.ready" || world_die "$name does not start"

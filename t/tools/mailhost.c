@@ -1,13 +1,14 @@
 /*
  * mailhost: one host of the test world.  Called by t/lib/world.sh.
  *
- *	mailhost FQDN DIR [BIND ...]
+ *	mailhost [-i INIT] [-r ROOT] FQDN DIR [BIND ...]
  *
  * Makes a process in network, UTS, mount, PID and IPC namespaces of its own, whose root is the
- * machine's root seen through an overlay: whatever the host writes stays in a tmpfs of its own.
- * Each BIND directory is the machine's, live, at its own path.  Prints the host's process id,
- * which is all that nsenter(1) needs, and then is that host's init and syslog: it collects
- * orphans and appends what arrives at /dev/log to /var/log/mail.log.
+ * machine's root, or the tree ROOT, seen through an overlay: whatever the host writes stays in
+ *a tmpfs of its own.  Each BIND directory is the machine's, live, at its own path.  Prints the
+ *host's process id, which is all that nsenter(1) needs, and then is that host's init and
+ *syslog: it collects orphans and appends what arrives at /dev/log to /var/log/mail.log.  With
+ *-i it becomes INIT, systemd, in a control group of its own.
  *
  * The host ends when its init ends, and init ends when the shell that started it ends, however
  * that came about.  The kernel then takes the processes, mounts and interfaces with it.
@@ -24,12 +25,22 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+struct host {
+	const char *fqdn;
+	const char *where; /* a directory for its root to be mounted on */
+	const char *root;  /* what that shows */
+	const char *init;  /* a program; NULL: this one */
+	char group[32];    /* with init: the control group, below ... */
+	int groups;
+};
 
 static void
 mnt(const char *from, const char *to, const char *type, unsigned long flags, const char *data)
@@ -71,9 +82,10 @@ bind_directory(const char *path)
 	mnt(path, below, NULL, MS_BIND | MS_REC, NULL);
 }
 
-/* The overlay hides no directory of the machine but these, which every host starts empty. */
+/* The overlay hides no directory of the machine but these, which every host starts empty. Of a
+ * tree of the host's own only the last two. */
 static void
-empty_directories(void)
+empty_directories(const struct host *host)
 {
 	static const struct {
 		const char *path;
@@ -83,12 +95,13 @@ empty_directories(void)
 	    {"./var/mail", 03777},
 	    {"./var/spool", 0755},
 	    {"./var/log", 0755},
+	    {"./home", 0755},
 	    {"./run", 0755},
 	    {"./tmp", 01777},
-	    {"./home", 0755},
 	};
+	const size_t n = sizeof empty / sizeof empty[0];
 
-	for (size_t i = 0; i < sizeof empty / sizeof empty[0]; i++) {
+	for (size_t i = strcmp(host->root, "/") == 0 ? 0 : n - 2; i < n; i++) {
 		dir(empty[i].path, empty[i].mode);
 		mnt("tmpfs", empty[i].path, "tmpfs", 0, NULL);
 		dir(empty[i].path, empty[i].mode);
@@ -129,23 +142,29 @@ pretend_idle(void)
 }
 
 static void
-make_root(const char *where, char **binds)
+make_root(const struct host *host, char **binds)
 {
+	char layers[4096];
+
 	mnt("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
-	mnt("tmpfs", where, "tmpfs", 0, "mode=755");
-	if (chdir(where) != 0)
-		err(3, "%s", where);
+	mnt("tmpfs", host->where, "tmpfs", 0, "mode=755");
+	if (chdir(host->where) != 0)
+		err(3, "%s", host->where);
 	dir("upper", 0755);
 	dir("work", 0755);
 	dir("root", 0755);
-	mnt("overlay", "root", "overlay", 0, "lowerdir=/,upperdir=upper,workdir=work");
+	(void)snprintf(
+	    layers, sizeof layers, "lowerdir=%s,upperdir=upper,workdir=work", host->root);
+	mnt("overlay", "root", "overlay", 0, layers);
 	if (chdir("root") != 0)
-		err(3, "%s/root", where);
-	empty_directories();
+		err(3, "%s/root", host->where);
+	empty_directories(host);
 	for (; *binds != NULL; binds++)
 		bind_directory(*binds);
 	mnt("proc", "./proc", "proc", 0, NULL);
 	mnt("sysfs", "./sys", "sysfs", MS_RDONLY, NULL);
+	if (host->init != NULL)
+		mnt("cgroup2", "./sys/fs/cgroup", "cgroup2", 0, NULL);
 	make_devices();
 	pretend_idle();
 	if (syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 ||
@@ -192,16 +211,72 @@ serve_log(int fd)
 	err(3, "/dev/log");
 }
 
+/* The control group of the host's own. Its file system is held open: after the change of root
+ * no path leads there. */
 static void
-be_init(const char *fqdn, const char *where, char **binds, int ready)
+make_group(struct host *host)
+{
+	static const char *const roots[] = {"/sys/fs/cgroup/unified", "/sys/fs/cgroup"};
+
+	host->groups = -1;
+	for (size_t i = 0; i < sizeof roots / sizeof roots[0] && host->groups < 0; i++)
+		host->groups = open(roots[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(host->group, sizeof host->group, "blackpony.%ld", (long)getpid());
+	if (host->groups < 0 || mkdirat(host->groups, host->group, 0755) != 0)
+		err(3, "no control group");
+}
+
+static void
+join_group(const struct host *host)
+{
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof path, "%s/cgroup.procs", host->group);
+	if ((fd = openat(host->groups, path, O_WRONLY | O_CLOEXEC)) < 0 ||
+	    write(fd, "0", 1) != 1 || close(fd) != 0 || unshare(CLONE_NEWCGROUP) != 0)
+		err(3, "%s", path);
+}
+
+static int
+remove_group(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)ftw;
+	if (type == FTW_DP)
+		(void)rmdir(path);
+	return 0;
+}
+
+static _Noreturn void
+be_systemd(const struct host *host, int ready)
+{
+	char *argv[] = {(char *)"systemd", NULL};
+	char *envp[] = {(char *)"container=mailhost", NULL};
+
+	if (write(ready, "", 1) != 1)
+		err(3, "ready");
+	close(ready);
+	close(STDOUT_FILENO);
+	(void)open("/dev/null", O_WRONLY);
+	execve(host->init, argv, envp);
+	err(3, "%s", host->init);
+}
+
+static void
+be_init(const struct host *host, char **binds, int ready)
 {
 	int log;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
 		err(3, "prctl");
-	if (sethostname(fqdn, strlen(fqdn)) != 0)
-		err(3, "sethostname %s", fqdn);
-	make_root(where, binds);
+	if (sethostname(host->fqdn, strlen(host->fqdn)) != 0)
+		err(3, "sethostname %s", host->fqdn);
+	if (host->init != NULL)
+		join_group(host);
+	make_root(host, binds);
+	if (host->init != NULL)
+		be_systemd(host, ready);
 	signal(SIGCHLD, SIG_IGN); /* orphans collect themselves */
 	log = listen_for_log();
 	if (write(ready, "", 1) != 1)
@@ -214,21 +289,34 @@ int
 main(int argc, char *argv[])
 {
 	const int all = CLONE_NEWNET | CLONE_NEWUTS | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC;
+	struct host host = {.root = "/"};
 	pid_t parent = getppid(), pid;
-	int ready[2], status;
+	int ready[2], status, option;
 	char byte;
 
-	if (argc < 3)
-		errx(2, "usage: mailhost FQDN DIR [BIND ...]");
+	while ((option = getopt(argc, argv, "+i:r:")) != -1) {
+		if (option == 'i')
+			host.init = optarg;
+		else if (option == 'r')
+			host.root = optarg;
+		else
+			argc = 0;
+	}
+	if (argc - optind < 2)
+		errx(2, "usage: mailhost [-i INIT] [-r ROOT] FQDN DIR [BIND ...]");
+	host.fqdn = argv[optind];
+	host.where = argv[optind + 1];
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
 		err(3, "prctl");
+	if (host.init != NULL)
+		make_group(&host);
 	if (pipe2(ready, O_CLOEXEC) != 0 || unshare(all) != 0)
 		err(3, "unshare");
 	if ((pid = fork()) < 0)
 		err(3, "fork");
 	if (pid == 0) {
 		close(ready[0]);
-		be_init(argv[1], argv[2], argv + 3, ready[1]);
+		be_init(&host, argv + optind + 2, ready[1]);
 	}
 	close(ready[1]);
 	if (read(ready[0], &byte, 1) == 1) {
@@ -237,5 +325,7 @@ main(int argc, char *argv[])
 		fclose(stdout);
 	}
 	waitpid(pid, &status, 0);
+	if (host.init != NULL && fchdir(host.groups) == 0)
+		(void)nftw(host.group, remove_group, 8, FTW_DEPTH | FTW_PHYS);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 }
