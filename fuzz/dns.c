@@ -14,11 +14,13 @@
 static int answer_question(
     res_state state, const char *name, int class, int type, unsigned char *packet, int cap);
 static uint32_t number(void);
+static uint32_t number_below(uint32_t bound);
 
 #undef res_nquery
 #define res_nquery answer_question
 #define hosts_find no_hosts
 #define arc4random number
+#define arc4random_uniform number_below
 
 #include "lib/dns.c"
 #include "lib/mxlist.c"
@@ -40,6 +42,12 @@ number(void)
 
 	fuzz_random(&n, sizeof n);
 	return n;
+}
+
+static uint32_t
+number_below(uint32_t bound)
+{
+	return number() % bound;
 }
 
 size_t
