@@ -29,8 +29,8 @@ server_close(struct session *s)
 }
 
 /* One reply of our own, then the end. */
-static void
-refuse(struct session *s, const char *reply)
+void
+server_refuse(struct session *s, const char *reply)
 {
 	(void)dialogue_line(&s->far.out, "%s", reply);
 	dialogue_text(s->report.verdict, sizeof(s->report.verdict), (const uint8_t *)reply,
@@ -54,7 +54,7 @@ server_fail(struct session *s, enum err fault)
 		server_close(s);
 		return;
 	}
-	refuse(s, err_reply(fault));
+	server_refuse(s, err_reply(fault));
 }
 
 void
@@ -229,7 +229,7 @@ first_command(struct session *s)
 	}
 	switch (smtp_verb(line, n)) {
 	case SMTP_GARBAGE:
-		refuse(s, "554 5.5.1 This is an SMTP server");
+		server_refuse(s, "554 5.5.1 This is an SMTP server");
 		break;
 	case SMTP_QUIT:
 		(void)dialogue_line(
@@ -315,7 +315,7 @@ monitor_refused(struct session *s, const char *text)
 	else if (s->state == SERVER_BACKEND && (text[0] == '\0' || memcmp(text, "421", 3) == 0))
 		fault = ERR_RESOURCE;
 	s->report.fault = (uint8_t)fault;
-	refuse(s, text[0] != '\0' ? text : err_reply(fault));
+	server_refuse(s, text[0] != '\0' ? text : err_reply(fault));
 }
 
 void

@@ -10,6 +10,7 @@
 void server_close(struct session *s);
 /* Notes the fault, says it to the client where that makes sense, and closes. */
 void server_fault(struct session *s, enum err fault);
+void server_refuse(struct session *s, const char *reply); /* one reply of our own, then the end */
 /* The whole line at the front of what the client sent, or 0: also while a reply to it would
  * have no room. Over-long lines end the session. */
 size_t server_line(struct session *s, const uint8_t **line);

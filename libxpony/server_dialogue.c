@@ -222,6 +222,16 @@ ehlo_reply(struct session *s)
 	return true;
 }
 
+/* DATA ends a group (RFC 2920 section 3.1). Who sends a message before it is asked for it may
+ * be a server that somebody made to say more than it meant to; sendmail refuses that too, but
+ * cannot see it here, where what follows DATA is held back. */
+static bool
+spoke_early(const struct session *s, int code)
+{
+	return code == 354 && s->barrier == BARRIER_DATA && s->pending == 1 &&
+	       buf_len(&s->far.in) > 0;
+}
+
 /* Passes reply lines on, verbatim, and counts the replies that they complete. */
 static bool
 replies(struct session *s)
@@ -245,6 +255,11 @@ replies(struct session *s)
 	if (buf_room(&s->far.out) < n)
 		return false;
 	code = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
+	if (spoke_early(s, code)) {
+		s->report.fault = ERR_SEQUENCE;
+		server_refuse(s, "554 5.5.0 SMTP protocol error");
+		return true;
+	}
 	if (p[3] == '-') {
 		(void)dialogue_move(&s->near_in, &s->far.out, n);
 		return true;
