@@ -21,7 +21,7 @@ sys.path.insert(0, os.path.join(TOP, "t/lib"))
 
 import pony_mlkem  # noqa: E402
 import pony_session  # noqa: E402
-from pony_crypto import CryptoError, aead_open, aead_seal, public_key, x25519  # noqa: E402
+from pony_crypto import LOW_ORDER, CryptoError, aead_open, aead_seal, public_key, x25519  # noqa: E402
 from pony_peer import EHLO, SERVER_NAME, Client, Mailbox, ProtocolError, Server, flip, put  # noqa: E402
 from pony_stream import (DATA_MAX, HYBRID, KEM_KEY, SUITE, Peer, b64decode, b64encode,  # noqa: E402
                          find_hint, padded, rot, tlv)
@@ -92,6 +92,7 @@ def vectors():
     sealed = aead_seal(key, nonce, ad, text)
     is_(sealed[-16:].hex(), "1ae10b594f09e26a7e902ecbd0600691", "AEAD: RFC 8439 section 2.8.2")
     is_(aead_open(key, nonce, ad, sealed), text, "and back")
+    ok(all(x25519(key, point) == bytes(32) for point in LOW_ORDER), "%d points of low order" % len(LOW_ORDER))
     raises(CryptoError, "a changed octet does not open", aead_open, key, nonce, ad, flip(5)(sealed, 1))
 
 

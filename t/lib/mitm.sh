@@ -1,17 +1,23 @@
 # mitm.sh: two real mail hosts, a and b, and a man in the middle (t/tools/mitm.py) to whom all mail
-# hosts of b's domains lead. Sourced after tap.sh, world.sh and mail.sh by t/57*.sh.
+# hosts of b's domains lead. Sourced after tap.sh, world.sh and mail.sh by t/5*.sh, which may set before
+# mitm_set, the set of attacks (t/tools/mitm_attacks.py), and mitm_lines, how long a message is.
 #
 # Attack ATTACK on mail for a policy WORD is made on ATTACK.WORD.test, whose mail host is
 # mx.ATTACK.WORD.test, an address of the man in the middle, one for each attack.
 #
 #   mitm_start WORD...       the world, its zones, and in a's policy file "policy" (set by the
 #                            test, lines of the file). mitm_layers: more layers for a
+#   mitm_strangers_and_friends [WORD...]   mitm_start for eight words: policies none, may, encrypt, pq and key
+#                            of a host that was never met; one that is pinned, one that is known, at may, and
+#                            one bound by its promise; and for more words, for which policy is may
+#   mitm_classical           from now on b offers the classical suite alone
 #   quiet, attack            whether he does anything
 #   try WORD [ATTACK...]     a message to each, in the background; all of them without ATTACK. Its
 #                            Subject is ATTACK.WORD, and so each line of it
 #   tried                    waits for all of them; from then on outcome has what became of them
 #   again                    a queue run, to its end
 #   expect WORD <TABLE       lines "ATTACK OUTCOME [ERE]"
+#   expect_each "ATTACK..." <TABLE       lines "WORD OUTCOME [ERE]"
 #   logged NAME TEXT         a's blackpony-mailer says that of the host of NAME (ATTACK.WORD)
 #   steps NAME               what it did after each failed upgrade
 #   remember WORD FIRST LAST UNTIL   b's key, in a's pins (t/tools/pin.c)
@@ -21,7 +27,8 @@
 
 mitm_first=10.77.0.100
 mitm=$world_src/t/tools/mitm.py
-attacks=$(python3 "$mitm" list)
+mitm_set=${mitm_set:-policy}
+attacks=$(python3 "$mitm" list "$mitm_set")
 mitm_key=$(python3 "$mitm" fingerprint)
 
 mitm_zone() {
@@ -45,7 +52,7 @@ mitm_start() {
 	world_dns
 	pony_host a
 	host_put a /etc/blackpony/policy <<<"$policy"
-	host_put b /etc/mail/local-host-names <"$WORLD/names"
+	{ echo b.test && cat "$WORLD/names"; } | host_put b /etc/mail/local-host-names
 	host_tls b
 	pony_host b
 	mail_boxes b bob
@@ -54,8 +61,43 @@ mitm_start() {
 	for _ in $attacks; do
 		echo "addr add ${mitm_first%.*}.$((${mitm_first##*.} + n++))/24 dev eth0"
 	done | world_ip m
-	host_spawn m mitm python3 "$mitm" "$mitm_first" 10.77.0.2 /run/quiet
+	host_spawn m mitm python3 "$mitm" "$mitm_first" 10.77.0.2 /run/quiet "$mitm_set"
 	wait_for 10 grep -q ready "$(host_root m)/var/log/mitm.out" || world_die "nobody in the middle"
+}
+
+# Two weeks ago each of the last three had shown its key, and one has promised, last week, to keep it for
+# 30 days.
+mitm_strangers_and_friends() {
+	local day=86400
+	policy='.none.test none
+.may.test may
+.encrypt.test encrypt
+.pq.test pq
+.pinned.test pinned'
+	# shellcheck disable=SC2086 # words
+	mitm_start $mitm_words "$@"
+	host_put a /etc/blackpony/policy <<<"$policy
+.key.test key=$b_key"
+	remember pinned $((14 * day)) $((7 * day)) 0
+	remember known $((14 * day)) $((7 * day)) 0
+	remember bound $((14 * day)) $((7 * day)) $((7 * day))
+}
+mitm_words="none may encrypt pq key pinned known bound"
+
+mitm_classical() {
+	host_kill b inetd
+	sed 's/blackpony-receiver$/& -s x25519-chachapoly/' "$world_src/doc/inetd.conf.example" >"$WORLD/classical"
+	host_inetd b "$WORLD/classical"
+}
+
+# Why mail is deferred.
+# shellcheck disable=SC2034 # for the tests
+{
+	failed='upgrade failed, and policy or a commitment demands it'
+	no_offer='policy demands XPONY, and the host did not upgrade'
+	no_way='policy encrypt, and the host has neither XPONY nor STARTTLS'
+	broken='its commitment runs, and the host did not upgrade'
+	missed='it spoke XPONY before and does not now; trying once more later'
 }
 
 quiet() { host_put m /run/quiet </dev/null; }
@@ -73,7 +115,7 @@ remember() {
 try_now() {
 	{
 		printf 'Subject: %s\nFrom: alice@a.test\nTo: friends:;\n\n' "$1"
-		seq -f "line %g of $1, of which nobody in the middle may read a word" 1 30
+		seq -f "line %g of $1, of which nobody in the middle may read a word" 1 "${mitm_lines:-30}"
 	} | host_run a sendmail-mta -Am -odi -oem -OQueueLA=999 -ORefuseLA=999 -i -f alice@a.test "bob@$1.test"
 }
 
@@ -143,6 +185,15 @@ expect() {
 		case $wanted in
 		refused | lost) is "$(grep -cx "$name.$word" <<<"$taken")" 0 "$word, $name: nothing was delivered" ;;
 		esac
+	done
+}
+
+expect_each() {
+	local name word wanted
+	while read -r word wanted; do
+		for name in $1; do
+			expect "$word" <<<"$name $wanted"
+		done
 	done
 }
 

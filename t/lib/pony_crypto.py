@@ -39,6 +39,14 @@ def public_key(secret):
     return x25519(secret, (9).to_bytes(32, "little"))
 
 
+# All points with which X25519 gives zero, whatever the scalar: those of order 1, 2, 4 and 8 of the curve and
+# its twist, with what stands for the same number (n + p), each also with the bit that nobody looks at.
+LOW_ORDER = [(n + high).to_bytes(32, "little") for high in (0, 2**255) for n in (
+    0, 1, P25519 - 1, P25519, P25519 + 1,
+    325606250916557431795983626356110631294008115727848805560023387167927233504,
+    39382357235489614581723060781553021112529911719440698176882885853963445705823)]
+
+
 QUARTERS = ((0, 4, 8, 12), (1, 5, 9, 13), (2, 6, 10, 14), (3, 7, 11, 15),
             (0, 5, 10, 15), (1, 6, 11, 12), (2, 7, 8, 13), (3, 4, 9, 14))
 
