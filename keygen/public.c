@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "libxpony/base64.h"
+#include "lib/json.h"
 #include "lib/keyline.h"
 #include "public.h"
 
@@ -30,6 +31,20 @@ public_print_fingerprint(const struct public *p)
 	key_fingerprint(p->octets, fingerprint);
 	printf("256 %s %s (X25519)\n", fingerprint,
 	    p->comment[0] != '\0' ? p->comment : "no comment");
+}
+
+void
+public_print_json(const struct public *p)
+{
+	char fingerprint[KEY_FINGERPRINT_MAX], text[KEY_TEXT_MAX];
+
+	key_fingerprint(p->octets, fingerprint);
+	base64_encode(text, p->octets, sizeof(p->octets));
+	(void)printf("{\"bits\": 256, \"type\": \"X25519\", \"fingerprint\": \"%s\", "
+		     "\"public\": \"%s\", \"comment\": ",
+	    fingerprint, text);
+	json_text(stdout, p->comment);
+	(void)fputs("}\n", stdout);
 }
 
 void

@@ -18,6 +18,7 @@ struct public
 void public_of(struct public *p, const struct key *key);
 /* As ssh-keygen -l writes it. */
 void public_print_fingerprint(const struct public *p);
+void public_print_json(const struct public *p);
 /* For the zone file (PROTOCOL.md, "Keys in DNS"). */
 void public_print_record(const struct public *p, const char *host);
 /* One line: type, key in base64, comment. */

@@ -170,21 +170,23 @@ rotate_switch(const char *file, uint32_t min_age, struct public *now)
 
 	name_all(&names, file);
 	read_public(now, file, "there is nothing to switch from");
-	read_public(&next, names.next, "make it with blackpony-keygen -N");
+	read_public(&next, names.next, "make it with blackpony-keygen --rotate next");
 	if (!public_read_line(&announced, names.public))
-		errx(EX_NOINPUT, "%s: no public key; make it with blackpony-keygen -N",
+		errx(EX_NOINPUT,
+		    "%s: no public key; make it with blackpony-keygen --rotate next",
 		    names.public);
 	if (memcmp(announced.octets, next.octets, sizeof(next.octets)) != 0)
 		errx(EX_DATAERR,
 		    "%s is not the public half of %s; remove it and run "
-		    "blackpony-keygen -N",
+		    "blackpony-keygen --rotate next",
 		    names.public, names.next);
 	require_age(names.public, min_age);
 	/* The same file under both names: we were interrupted just here. */
 	if (link(file, names.old) != 0 && !(errno == EEXIST && same_file(file, names.old))) {
 		if (errno == EEXIST)
 			errx(EX_CANTCREAT,
-			    "%s exists; retire it first, with blackpony-keygen -R", names.old);
+			    "%s exists; retire it first, with blackpony-keygen --rotate retire",
+			    names.old);
 		err(EX_CANTCREAT, "%s", names.old);
 	}
 	sync_directory(file);
@@ -210,7 +212,7 @@ rotate_retire(const char *file)
 	if (same_file(file, names.old))
 		errx(EX_DATAERR,
 		    "%s is still the host key: a switch was interrupted; do it "
-		    "again, with blackpony-keygen -W",
+		    "again, with blackpony-keygen --rotate switch",
 		    names.old);
 	fd = open(names.old, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) != 0)

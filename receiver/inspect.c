@@ -152,7 +152,8 @@ next_key_fits(const char *key_file, const uint8_t fingerprint[KEY_HASH], char *w
 	if (strcmp(is, told) == 0)
 		return true;
 	(void)snprintf(why, KEY_REASON_MAX,
-	    "%.255s.pub tells another key than %.51s; remove it and run blackpony-keygen -N",
+	    "%.255s.pub tells another key than %.51s; remove it and run blackpony-keygen "
+	    "--rotate next",
 	    file, is);
 	return false;
 }
@@ -228,7 +229,7 @@ read_configuration(struct configuration *c, const char *path)
 			    sizeof(c->trusted_user));
 		}
 	}
-	fclose(cf);
+	(void)fclose(cf);
 	return true;
 }
 

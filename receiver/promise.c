@@ -97,12 +97,12 @@ add_next(struct listing *l, const char *key_file)
 		missing = public;
 	if (missing != NULL)
 		(void)snprintf(l->why, PROMISE_REASON_MAX,
-		    "%.255s: %s; make the next key with blackpony-keygen -N", missing,
-		    strerror(errno));
+		    "%.255s: %s; make the next key with blackpony-keygen --rotate next",
+		    missing, strerror(errno));
 	else if (l->why[0] == '\0' && l->c->keys != 1)
 		(void)snprintf(l->why, PROMISE_REASON_MAX,
 		    "%.255s: does not hold one key other than the host key; remove it and make "
-		    "the next key with blackpony-keygen -N",
+		    "the next key with blackpony-keygen --rotate next",
 		    public);
 	return l->why[0] == '\0';
 }

@@ -3,7 +3,7 @@
  * "Commitments"): how long, and the keys that will be shown beside and after the present one.
  * Called by receiver/main.c and receiver/inspect.c.
  *
- * The next key is read from its public half, <hostkey>.next.pub, which blackpony-keygen -N made
+ * The next key is read from its public half, <hostkey>.next.pub, which blackpony-keygen --rotate next made
  * together with <hostkey>.next: no session ever holds the next secret. Sibling keys are those
  * of the other machines that answer under the same host name, a line each (lib/keyline.h).
  */

@@ -1,5 +1,5 @@
 #!/bin/bash
-# 1e-rotate - blackpony-keygen -N, -W and -R, and what blackpony-receiver -c says of the files: each step,
+# 1e-rotate - blackpony-keygen --rotate, and what blackpony-receiver -c says of the files: each step,
 # each step interrupted, and every moment of a switch as a program that reads the key sees it.
 . "$abs_top_srcdir/t/lib/tap.sh"
 
@@ -46,13 +46,13 @@ promises() {
 
 # --- next
 
-refused "no host key" 66 'key: No such file.*make it first' -N -f key
+refused "no host key" 66 'key: No such file.*make it first' --rotate next -f key
 done_well "a host key" -q -f key -C now
 promises "no -c, no commitment" '^$'
 promises "-c without a next key" \
-	'^fault: no commitment is sent: .*/key\.next: No such file or directory; make the next key with blackpony-keygen -N$' -c 30d
+	'^fault: no commitment is sent: .*/key\.next: No such file or directory; make the next key with blackpony-keygen --rotate next$' -c 30d
 before=$(print key)
-done_well "-N" -N -f key -C 'the next'
+done_well "--rotate next" --rotate next -f key -C 'the next'
 next=$(print key.next)
 next_re=${next//+/[+]}
 like "$out" "^256 $next_re the next \(X25519\)\$" "its fingerprint is shown"
@@ -61,11 +61,11 @@ is "$(stat -c %a key.next) $(stat -c %a key.next.pub)" "600 644" "modes"
 is "$(cat key.next.pub)" "$("$keygen" -y -f key.next)" "the public half"
 is "$(print key)" "$before" "the host key is as it was"
 ok "the two keys differ" test "$before" != "$next"
-refused "-N twice" 73 'key\.next: exists and is not overwritten' -N -f key
+refused "--rotate next twice" 73 'key\.next: exists and is not overwritten' --rotate next -f key
 is "$(print key.next)" "$next" "nothing has changed"
 rm key.next.pub
 promises "no public half" '^fault: no commitment is sent: .*key\.next\.pub: No such file' -c 30d
-done_well "-N makes a lost public half anew" -N -f key
+done_well "--rotate next makes a lost public half anew" --rotate next -f key
 is "$(print key.next.pub)" "$next" "of the same key"
 
 # --- what the receiver promises
@@ -103,63 +103,63 @@ promises "a file that is not there" '^fault: no commitment is sent: none: No suc
 promises "a file that anybody can write" '^fault: no commitment is sent: siblings: ' -c 30d -S siblings
 "$keygen" -y -f sibling1 >key.next.pub
 promises "another key's public half" '^fault: the commitment cannot be kept: .*key\.next\.pub tells another key than' -c 30d
-refused "-W with another key's public half" 65 'key\.next\.pub is not the public half of key\.next' -W -f key
+refused "--rotate switch with another key's public half" 65 'key\.next\.pub is not the public half of key\.next' --rotate switch -f key
 "$keygen" -y -f key >key.next.pub
 promises "the host key's" '^fault: no commitment is sent: .*does not hold one key other than the host key' -c 30d
-rm key.next.pub && "$keygen" -q -N -f key
+rm key.next.pub && "$keygen" -q --rotate next -f key
 
 # --- switch
 
-refused "-W at once" 75 'key\.next\.pub was made 0 days ago.*until it is 30 days old' -W -f key
+refused "--rotate switch at once" 75 'key\.next\.pub was made 0 days ago.*until it is 30 days old' --rotate switch -f key
 touch -d '7 days ago' key.next.pub
-refused "-W after 7 days" 75 'key\.next\.pub was made 7 days ago' -W -f key
-refused "-a of more days" 75 'key.* until it is 8 days old' -W -a 8d -f key
-refused "-a that is no time" 64 '-a: a time is wanted' -W -a soon -f key
+refused "--rotate switch after 7 days" 75 'key\.next\.pub was made 7 days ago' --rotate switch -f key
+refused "-a of more days" 75 'key.* until it is 8 days old' --rotate switch -a 8d -f key
+refused "-a that is no time" 64 '-a: a time is wanted' --rotate switch -a soon -f key
 is "$(files)" "key key.next key.next.pub" "nothing was touched"
-done_well "-W -a 7d" -W -a 7d -f key
+done_well "--rotate switch -a 7d" --rotate switch -a 7d -f key
 like "$out" "^256 $next_re " "the new host key is shown"
 is "$(print key) $(print key.old)" "$next $before" "the keys have changed places"
 is "$(files)" "key key.old" "files"
-refused "-W without a next key" 66 'key\.next: No such file.*make it with blackpony-keygen -N' -W -a 0 -f key
-"$keygen" -q -N -f key
+refused "--rotate switch without a next key" 66 'key\.next: No such file.*make it with blackpony-keygen --rotate next' --rotate switch -a 0 -f key
+"$keygen" -q --rotate next -f key
 touch -d '31 days ago' key.next.pub
-refused "-W before the old key is retired" 73 'key\.old exists; retire it first' -W -f key
+refused "--rotate switch before the old key is retired" 73 'key\.old exists; retire it first' --rotate switch -f key
 third=$(print key.next)
 
 # --- retire
 
 old=$(awk 'NR == 2 { print $2 }' key.old)
 ln key.old other-name
-refused "-R of a key with another name" 65 'key\.old has another name' -R -f key
+refused "--rotate retire of a key with another name" 65 'key\.old has another name' --rotate retire -f key
 rm other-name
 exec 5<key.old
-done_well "-R" -R -f key
+done_well "--rotate retire" --rotate retire -f key
 is "$(files)" "key key.next key.next.pub" "the old key is gone"
 unlike "$(tr '\0' 0 <&5)" "${old//+/[+]}" "and was overwritten"
 exec 5<&-
-refused "-R twice" 66 'key\.old: No such file.*nothing to retire' -R -f key
+refused "--rotate retire twice" 66 'key\.old: No such file.*nothing to retire' --rotate retire -f key
 
 # --- interrupted
 
-ln key key.old # as -W leaves it when the power goes
-refused "-R of the key in use" 65 'key\.old is still the host key' -R -f key
+ln key key.old # as --rotate switch leaves it when the power goes
+refused "--rotate retire of the key in use" 65 'key\.old is still the host key' --rotate retire -f key
 ok "the host key is still there" test "$(print key)" = "$next"
-done_well "-W goes on where it was interrupted" -q -W -f key
+done_well "--rotate switch goes on where it was interrupted" -q --rotate switch -f key
 is "$out" "" "-q says nothing"
 is "$(print key) $(print key.old)" "$third $next" "to the end"
 "$keygen" -y -f key >key.next.pub # as it is between the renaming and the end
 promises "with the public half left over, nothing is promised" '^fault: no commitment is sent: .*key\.next: No such file' -c 30d
-done_well "-N goes on from there" -q -N -f key
+done_well "--rotate next goes on from there" -q --rotate next -f key
 ok "with a new key" test "$(print key.next.pub)" = "$(print key.next)" -a "$(print key.next)" != "$third"
-"$keygen" -q -R -f key
+"$keygen" -q --rotate retire -f key
 
 # --- whoever reads the key at any moment gets one
 
 chmod 640 key
-rm key.next key.next.pub && "$keygen" -q -N -f key
+rm key.next key.next.pub && "$keygen" -q --rotate next -f key
 (
 	for _ in 1 2 3 4 5 6 7 8; do
-		"$keygen" -q -W -a 0 -f key && "$keygen" -q -R -f key && "$keygen" -q -N -f key || echo failed
+		"$keygen" -q --rotate switch -a 0 -f key && "$keygen" -q --rotate retire -f key && "$keygen" -q --rotate next -f key || echo failed
 	done >rotations 2>&1
 	: >over
 ) &
@@ -175,7 +175,9 @@ is "$bad" "" "readers got a key every time ($reads times)" || diag "$(cat bad)"
 is "$(cat rotations)" "" "through 8 rotations"
 is "$(stat -c %a key)" 640 "the mode stays what the host key had"
 
-for words in '-N -g 0' '-N -a 1' '-W -C x' '-W -g 0' '-R -a 1' '-R -C x' '-N -W' '-W -R' '-l -N' '-a 1'; do
+for words in '--rotate next -g 0' '--rotate next -a 1' '--rotate switch -C x' '--rotate switch -g 0' \
+	'--rotate retire -a 1' '--rotate retire -C x' '--rotate next --rotate switch' \
+	'--rotate switch --rotate retire' '-l --rotate next' '-a 1'; do
 	# shellcheck disable=SC2086
 	run $words -f key
 	is "$status" 64 "usage error: $words"

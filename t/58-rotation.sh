@@ -31,8 +31,8 @@ future_mailer() {
 
 day() { host_put a /run/days <<<"$1"; }
 
-# rotate ARGUMENT...: blackpony-keygen on b.
-rotate() { ok "day $today: blackpony-keygen $*" host_run b blackpony-keygen -q "$@"; }
+# keygen_b ARGUMENT...: blackpony-keygen on b.
+keygen_b() { ok "day $today: blackpony-keygen $*" host_run b blackpony-keygen -q "$@"; }
 
 # send NAME: one message, which has been tried when this returns.
 send() {
@@ -65,23 +65,23 @@ a_month() {
 	send day0
 	ok "day 0: mail arrives" wait_for 20 mail_there b day0
 	ok "without a next key the receiver commits to nothing, and says so" wait_for 5 \
-		grep -q 'blackpony-receiver.*no commitment sent, reason=.*hostkey\.next: No such file.*keygen -N' \
+		grep -q 'blackpony-receiver.*no commitment sent, reason=.*hostkey\.next: No such file.*keygen --rotate next' \
 		"$(host_root b)/var/log/mail.log"
 
 	today=0
-	rotate -N
+	keygen_b --rotate next
 	days 1 11
-	nok "too early a switch is refused" host_run b blackpony-keygen -q -W
-	rotate -W -a 0
+	nok "too early a switch is refused" host_run b blackpony-keygen -q --rotate switch
+	keygen_b --rotate switch -a 0
 	second=$(pony_fingerprint b)
 	days 12 12
-	rotate -N
+	keygen_b --rotate next
 	days 13 14
-	rotate -R
+	keygen_b --rotate retire
 	days 15 19
-	rotate -W -a 0
-	rotate -N
-	rotate -R
+	keygen_b --rotate switch -a 0
+	keygen_b --rotate next
+	keygen_b --rotate retire
 	third=$(pony_fingerprint b)
 	days 20 30
 	is "$lost" "" "a message every day: all arrived"
@@ -99,8 +99,8 @@ a_stranger() {
 	local true_key strange_key
 	true_key=$(pony_fingerprint b)
 	host_run b sh -c 'cd "$0" && mkdir aside && mv hostkey* aside' "$conf"
-	rotate -g blackpony
-	rotate -N
+	keygen_b -g blackpony
+	keygen_b --rotate next
 	strange_key=$(pony_fingerprint b)
 	send stranger
 	says "blackpony-mailer.*host key, .*reason=\"key changed from ${true_key//+/[+]} to ${strange_key//+/[+]}\"" \

@@ -140,7 +140,7 @@ commitment() {
 	sed 's/blackpony-receiver$/& -c 30d/' "$abs_top_srcdir/doc/inetd.conf.example" | host_put b /etc/inetd.conf
 	host_run b sh -c 'kill -HUP "$(cat /run/inetd.pid)"'
 	flows next-missing b true "no commitment sent, reason=.*$next"
-	host_run b blackpony-keygen -N -q >/dev/null || bail "no next key"
+	host_run b blackpony-keygen --rotate next -q >/dev/null || bail "no next key"
 	flows next-there b true
 	flows siblings-missing b "rm -f $file"
 	flows siblings-empty b ": >$file"
