@@ -53,8 +53,8 @@ print_usage(FILE *out)
 	    "record for the mail host of that name (-r); replaces it in three steps\n"
 	    "(--rotate). Finds (-F), forgets (-R) and lists (-L) what is remembered of\n"
 	    "other hosts, and takes in (--import) what -L or -F printed.\n"
-	    "Without -f the file is " BLACKPONY_HOSTKEY ",\n"
-	    "without -d the directory is " BLACKPONY_PINS ".\n");
+	    "Without -f the file is " BLACKPONY_HOSTKEY ".\n"
+	    "Without -d the directory is " BLACKPONY_PINS ".\n");
 }
 
 static _Noreturn void
