@@ -3,38 +3,17 @@
  */
 #include <err.h>
 #include <errno.h>
-#include <grp.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <sysexits.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "lib/key.h"
+#include "lib/owner.h"
 #include "lib/pins.h"
 #include "pinctl.h"
 #include "pinline.h"
-
-/* Root makes itself the owner first: the store's files are that user's, and what root made
- * among them would shut him out. */
-static void
-become_owner(const char *directory)
-{
-	struct stat st;
-
-	if (stat(directory, &st) != 0)
-		err(errno == ENOENT ? EX_NOINPUT : EX_NOPERM, "%s", directory);
-	if (geteuid() != 0 || st.st_uid == 0)
-		return;
-	if (setgroups(0, NULL) != 0 || setresgid(st.st_gid, st.st_gid, st.st_gid) != 0 ||
-	    setresuid(st.st_uid, st.st_uid, st.st_uid) != 0)
-		err(EX_OSERR, "cannot become uid %lu, whose %s is", (unsigned long)st.st_uid,
-		    directory);
-}
 
 static struct pins *
 open_store(const char *directory)
@@ -42,7 +21,8 @@ open_store(const char *directory)
 	char why[PINS_REASON_MAX];
 	struct pins *pins;
 
-	become_owner(directory);
+	if (!owner_become(directory))
+		err(errno == ENOENT ? EX_NOINPUT : EX_NOPERM, "%s", directory);
 	pins = pins_open(directory, why);
 	if (pins == NULL)
 		errx(EX_NOPERM, "%s", why);
