@@ -19,6 +19,7 @@ layer_packages() {
 	unbound) echo unbound dns-root-data ;;
 	dig) echo bind9-dnsutils ;;
 	faketime) echo libfaketime ;;
+	fail2ban) echo fail2ban ;;
 	ldns) echo ldnsutils ;;
 	tools) echo tcpdump swaks iputils-ping openssl python3 ;;
 	swaks) echo swaks libnet-ssleay-perl libio-socket-inet6-perl ;;

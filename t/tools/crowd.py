@@ -6,6 +6,7 @@ hears, or "closed", or what went wrong; then "ready".
 With CROWD_SAYS in the environment that is said first, CROWD_AFTER seconds after the connection; then
 the line printed is the last that it hears."""
 import os
+import resource
 import socket
 import sys
 import time
@@ -36,6 +37,7 @@ def line(s):
 def main():
     port, count = int(sys.argv[1]), int(sys.argv[2])
     held = []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (20000, 20000))
     for pair in sys.argv[3:]:
         for _ in range(count):
             try:

@@ -12,6 +12,8 @@ A WAY is PHASE:KIND, for a client
             records   (sealed) a record of which an octet comes in a second
             silence   nothing more
             half      half a line, then the end of what it says, while it goes on listening
+            stay      nothing more; ends by itself after STAY seconds (of the environment)
+            message   (body) a message of one line of 12 MB, then as stay
             unread    (mail) recipients without an end, whose replies it does not read
 and for a server
     phase   greeting ehlo mail rcpt data dot: the reply that is spoiled; with sealed- before it: in an
@@ -19,6 +21,8 @@ and for a server
     kind    line      a line without an end, of 12 MB at most
             lines     a reply of lines without an end
             half      half a line, then the end
+            stay      lines, half as many as will do; STAY seconds later (of the environment) more of them
+            unread    (data) the usual, but then it does not read for STAY seconds, and leaves
 
 A client's line of output is its WAY, the whole seconds from there to its end, and what it was told last.
 """
@@ -34,6 +38,7 @@ from pony_peer import Client, ProtocolError, Server
 
 MUCH = 12000000
 LONGEST = 120
+STAY = float(os.environ.get("STAY", "1"))
 STEPS = {"hello": [], "mail": ["MAIL FROM:<x@c.test>"],
          "body": ["MAIL FROM:<x@c.test>", "RCPT TO:<bob@b.test>", "DATA"]}
 USUAL = {b"EHLO": b"250 Hello", b"MAIL": b"250 Ok", b"RCPT": b"250 Ok", b"DATA": b"354 Go on", b"QUIT": b"221 Bye"}
@@ -79,6 +84,11 @@ def spoil(client, kind):
     elif kind == "half":
         client.write(b"NOO")
         client.sock.shutdown(socket.SHUT_WR)
+    elif kind in ("stay", "message"):
+        if kind == "message":
+            flood(client, b"x" * 30000)
+        time.sleep(STAY)
+        client.sock.shutdown(socket.SHUT_WR)
 
 
 def run_client(host, port, way):
@@ -113,7 +123,14 @@ def answer(peer, kind, code):
     if kind == "line":
         peer.write(code + b" ")
         flood(peer, b"x" * 30000)
-    elif kind == "lines":
+    elif kind == "unread":
+        peer.write(b"354 Go on\r\n")
+        time.sleep(STAY)
+        peer.sock.shutdown(socket.SHUT_RDWR)
+    elif kind in ("lines", "stay"):
+        if kind == "stay":
+            peer.write((code + b"-more of it\r\n") * 500)
+            time.sleep(STAY)
         flood(peer, (code + b"-more of it\r\n") * 1000)
     else:
         peer.write(code + b"-half")
