@@ -424,7 +424,7 @@ wire_delay_route() {
 
 # wait_for SECONDS COMMAND...: until it succeeds; fails when the time is over.
 wait_for() {
-	local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+	local end=$((${EPOCHREALTIME/./} + $1 * ${BLACKPONY_PATIENCE:-1} * 1000000))
 	shift
 	until "$@" 2>/dev/null; do
 		[ "${EPOCHREALTIME/./}" -lt "$end" ] || return 1
