@@ -126,6 +126,26 @@ input_edit(struct input *in, uint8_t *p, size_t n, size_t cap)
 	return n;
 }
 
+/* The lines in the opposite order, in new memory of n + 2 octets with a NUL at its end. */
+static inline char *
+fuzz_reverse_lines(const char *text, size_t n)
+{
+	char *to = calloc(1, n + 2);
+	size_t at = n + (n > 0 && text[n - 1] != '\n'), start = 0, line;
+
+	HOLDS(to != NULL);
+	while (start < n) {
+		const char *stop = memchr(text + start, '\n', n - start);
+
+		line = stop != NULL ? (size_t)(stop - text) - start : n - start;
+		at -= line + 1;
+		memcpy(to + at, text + start, line);
+		to[at + line] = '\n';
+		start += line + 1;
+	}
+	return to;
+}
+
 /* Is text one line that may stand in a log? */
 static inline bool
 is_printable(const char *text)

@@ -135,6 +135,7 @@ sealed(struct input *in, const struct good *g)
 	    handshake_read_command(&server, &g->u.suites, g->u.public[SERVER], buf_head(&line),
 		buf_len(&line), &hello) == ERR_NONE) {
 		look_at_hello(&hello);
+		HOLDS(!upgrade_has_unknown(payload, n));
 		HOLDS(memcmp(server.noise.rs, g->u.public[CLIENT], NOISE_KEY) == 0);
 		finish(g, &server, &client, is_honest(payload, n, &client));
 	}

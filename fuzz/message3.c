@@ -109,6 +109,7 @@ sealed(struct input *in, const struct good *g)
 		if (e == ERR_NONE)
 			look_at_commitment(&client.commitment);
 		HOLDS(n > 0 || e == ERR_NONE);
+		HOLDS(e != ERR_NONE || !upgrade_has_unknown(in->p, n));
 	}
 	buf_free(&reply);
 }

@@ -39,6 +39,20 @@ look_at_peers(const struct peers *p)
 	HOLDS(p->line == 0 || p->networks > 0);
 }
 
+/* The order of the lines does not count. */
+static void
+ask_again(const struct peers *want, const uint8_t *text, size_t n,
+    const struct sockaddr_storage *client)
+{
+	char why[PEERS_REASON_MAX], *reversed = fuzz_reverse_lines((const char *)text, n);
+	struct peers p;
+
+	HOLDS(peers_parse(&p, path, reversed, strlen(reversed), client, why));
+	HOLDS(p.demand == want->demand && p.keys == want->keys);
+	HOLDS(memcmp(p.key, want->key, sizeof p.key) == 0);
+	free(reversed);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
@@ -55,6 +69,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	HOLDS(good || (strlen(why) > 3 && strlen(why) < sizeof why && is_printable(why)));
 	if (good) {
 		look_at_peers(&peers);
+		ask_again(&peers, in.p, in.left, &client);
 		(void)peers_has_key(&peers, public);
 	}
 	/* A fault is one for every client. */

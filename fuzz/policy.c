@@ -22,7 +22,7 @@ look_at_policy(const struct policy *p)
 			HOLDS(memcmp(p->key[i], p->key[k], sizeof p->key[i]) != 0);
 }
 
-/* Neither case nor a comment at the end counts. */
+/* Neither case nor a comment at the end counts, nor the order of the lines. */
 static void
 ask_again(const struct policy *want, const uint8_t *text, size_t n, const char *destination)
 {
@@ -43,6 +43,11 @@ ask_again(const struct policy *want, const uint8_t *text, size_t n, const char *
 	HOLDS(policy_parse(&p, path, more, n + strlen(comment), other, why));
 	HOLDS(p.level == want->level && p.pq == want->pq && p.keys == want->keys);
 	HOLDS(p.line == want->line && memcmp(p.key, want->key, sizeof p.key) == 0);
+	free(more);
+	more = fuzz_reverse_lines((const char *)text, n);
+	HOLDS(policy_parse(&p, path, more, strlen(more), destination, why));
+	HOLDS(p.level == want->level && p.pq == want->pq && p.keys == want->keys);
+	HOLDS(memcmp(p.key, want->key, sizeof p.key) == 0);
 	free(more);
 }
 

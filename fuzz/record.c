@@ -14,6 +14,7 @@
 #define ROOM 262144
 #define DATA_MAX 70000
 #define STEPS_MAX 32
+#define INSIDE_MAX 512
 
 enum step { SEAL, CLOSE, DELIVER, CHANGE, INSIDE, DRAIN, STEPS };
 
@@ -74,24 +75,46 @@ seal_close(struct run *r)
 	r->said_close |= e == ERR_NONE;
 }
 
+/* PROTOCOL.md, "Records", once more. */
+static bool
+is_good(const uint8_t *p, size_t n)
+{
+	const size_t len = n < RECORD_HEADER ? 0 : (size_t)(p[1] << 8 | p[2]);
+
+	if (n < RECORD_HEADER || len > n - RECORD_HEADER)
+		return false;
+	return sodium_is_zero(p + RECORD_HEADER + len, n - RECORD_HEADER - len) &&
+	       (p[0] == RECORD_DATA || (p[0] == RECORD_CLOSE && len == 0));
+}
+
 /* A record of the peer's own making: any octets inside, but well sealed. */
 static void
 inside(struct run *r, struct input *in)
 {
-	uint8_t record[2 + 512 + NOISE_TAG];
+	uint8_t record[2 + INSIDE_MAX + NOISE_TAG];
+	const bool next = buf_len(&r->wire) == 0 && buf_len(&r->in) == 0 && !r->changed &&
+			  !r->rx.closed && r->rx.count < UINT64_C(1) << 32;
+	enum record_type type;
 	size_t n;
 	const uint8_t *p = input_octets(in, &n);
 
-	if (n > 512)
-		n = 512;
+	if (n > INSIDE_MAX)
+		n = INSIDE_MAX;
 	record[0] = (uint8_t)((n + NOISE_TAG) >> 8);
 	record[1] = (uint8_t)(n + NOISE_TAG);
 	if (r->tx.count > 0 && r->tx.count % 65536 == 0)
 		noise_cipher_rekey(&r->tx.cipher);
 	r->tx.count++;
 	HOLDS(noise_cipher_seal(&r->tx.cipher, record + 2, p, n) == ERR_NONE);
-	if (buf_put(&r->wire, record, 2 + n + NOISE_TAG))
-		r->changed = true;
+	r->changed = true;
+	if (!next) {
+		(void)buf_put(&r->wire, record, 2 + n + NOISE_TAG);
+		return;
+	}
+	buf_clear(&r->out);
+	HOLDS(buf_put(&r->in, record, 2 + n + NOISE_TAG));
+	r->failed = record_open(&r->rx, &r->in, &r->out, &type) != ERR_NONE;
+	HOLDS(r->failed == !is_good(p, n));
 }
 
 static void

@@ -9,12 +9,13 @@
 #define IS_TERMINATED(text) (strnlen(text, sizeof(text)) < sizeof(text))
 
 static void
-receive(int fd)
+receive(int fd, size_t descriptors)
 {
 	struct session_request q;
 
 	if (request_receive(fd, &q) != REQUEST_OK)
 		return;
+	HOLDS(descriptors == 0);
 	HOLDS(q.kind >= SESSION_ASK_DH && q.kind <= SESSION_TELL_SETTLED);
 	HOLDS(q.reason <= SESSION_HOP_UPGRADE && q.fault < ERR_COUNT);
 	HOLDS(q.report.fault < ERR_COUNT && q.commitment.keys <= COMMITMENT_KEYS);
@@ -30,7 +31,8 @@ hear(int fd, size_t descriptors)
 	int passed;
 	const enum request_result result = request_answered(fd, &a, &passed);
 
-	HOLDS(passed == -1 || (result == REQUEST_OK && descriptors == 1));
+	HOLDS(passed == -1 || result == REQUEST_OK);
+	HOLDS(result != REQUEST_OK || descriptors == (passed >= 0));
 	if (passed >= 0)
 		close(passed);
 	if (result == REQUEST_OK)
@@ -59,7 +61,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		return 0;
 	packet_send(fds[monitor ? 1 : 0], packet, n, descriptors);
 	if (monitor)
-		receive(fds[0]);
+		receive(fds[0], descriptors);
 	else
 		hear(fds[1], descriptors);
 	HOLDS(packet_next_fd() == next);

@@ -50,6 +50,20 @@ upgrade_dh(
 	return crypto_scalarmult(dh, u->secret[side], point) == 0;
 }
 
+/* Is there an item in this payload that a reader must know and does not? */
+static inline bool
+upgrade_has_unknown(const uint8_t *payload, size_t n)
+{
+	struct wire_in in = wire_in(payload, n);
+	uint8_t seen[32] = {0};
+	struct tlv item;
+
+	while (tlv_next(&in, &item, seen) == ERR_NONE)
+		if (item.type & TLV_CRITICAL && item.type != TLV_KEM_KEY)
+			return true;
+	return false;
+}
+
 /* Both have the same keys, each its own way round. */
 static inline bool
 upgrade_is_joined(const struct record *server, const struct record *client)
