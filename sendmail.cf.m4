@@ -58,7 +58,11 @@ ifelse(index(defn(`BLACKPONY_MAILER_ARGS'), `$u'), `-1',,
 `errprint(`*** ERROR: blackpony: BLACKPONY_MAILER_ARGS must not contain $u
 ')')
 
-dnl # The rules that name these mailers are expanded at the very end, so this is still in time.
+dnl # The rules are expanded at the very end, so this is still in time. Recipients' domains stay as they
+dnl # are written: sendmail would follow CNAME records that nobody vouches for, and then ask for a host
+dnl # of another domain, for which another policy holds. blackpony-mailer follows them itself.
+define(`_NO_CANONIFY_', `1')
+define(`confDIRECT_SUBMISSION_MODIFIERS', `C')
 ifdef(`BLACKPONY_ON_REQUEST',,
 `define(`confSMTP_MAILER', `blackpony')
 define(`confRELAY_MAILER', `blackpony')')

@@ -36,7 +36,7 @@ plain=$(builtin)
 make_cf ''
 is "$said" "" "the example makes no complaint"
 is "$(builtin)" "$plain" "smtp, esmtp, smtp8, dsmtp and relay stay byte for byte what they were"
-is "$(mailer user@b.test)" "blackpony host b.test" "mail for others goes to blackpony"
+is "$(mailer user@b.test)" "blackpony host b.test." "mail for others goes to blackpony"
 is "$(mailer 'user@[10.77.0.2]')" "blackpony host [10.77.0.2]" "to an address literal as well"
 is "$(mailer alice)" "local " "and local mail does not"
 like "$(line)" ' P=/usr/libexec/blackpony/blackpony-mailer, F=mDFMuXaS, .* U=blackpony:blackpony, W=2m, .* A=blackpony-mailer -i \$i \$h' \
@@ -54,9 +54,9 @@ make_cf "s/^VERSIONID.*/&\ndefine(\`SMART_HOST', \`relay:gw.test')dnl/"
 is "$(mailer user@b.test)" "relay host gw.test" "SMART_HOST with relay: does not"
 
 make_cf "s,^$include,MAILER(\`blackpony')dnl,"
-is "$(mailer user@b.test)$said" "blackpony host b.test" "MAILER(blackpony) does the same"
+is "$(mailer user@b.test)$said" "blackpony host b.test." "MAILER(blackpony) does the same"
 make_cf "s/^VERSIONID.*/&\ndefine(\`BLACKPONY_ON_REQUEST')dnl/"
-is "$(mailer user@b.test)" "esmtp host b.test" "on request: others go to esmtp"
+is "$(mailer user@b.test)" "esmtp host b.test." "on request: others go to esmtp"
 is "$(mailer user@pony.test)" "blackpony host [gw.pony.test]" "on request: mailertable leads to it"
 
 make_cf "s;^VERSIONID.*;&\ndefine(\`BLACKPONY_MAILER_PATH', \`/opt/bp')dnl\n\
