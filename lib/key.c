@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,23 +29,6 @@ struct key {
 	uint8_t public[KEY_OCTETS];
 	char comment[KEY_COMMENT_MAX];
 };
-
-/* One line for a person: the file, then what is wrong with it. Returns false for its callers'
- * sake. */
-__attribute__((format(printf, 3, 4))) static bool
-refuse(char *why, const char *path, const char *format, ...)
-{
-	va_list ap;
-	int n;
-
-	n = snprintf(why, KEY_REASON_MAX, "%.255s: ", path);
-	if (n < 0 || n >= KEY_REASON_MAX)
-		return false;
-	va_start(ap, format);
-	vsnprintf(why + n, KEY_REASON_MAX - (size_t)n, format, ap);
-	va_end(ap);
-	return false;
-}
 
 static struct key *
 key_alloc(void)
@@ -152,20 +134,21 @@ may_be_trusted(int fd, const char *path, char *why)
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
-		return refuse(why, path, "%s", strerror(errno));
+		return reason_file(why, path, "%s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return refuse(why, path, "not a regular file");
+		return reason_file(why, path, "not a regular file");
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return refuse(why, path,
+		return reason_file(why, path,
 		    "belongs to uid %lu; must belong to root or uid %lu (chown)",
 		    (unsigned long)st.st_uid, (unsigned long)geteuid());
 	if ((st.st_mode & 077 & ~(mode_t)S_IRGRP) != 0)
-		return refuse(why, path,
+		return reason_file(why, path,
 		    "mode %04o is too open for a secret key (chmod 0600, or 0640 for its "
 		    "group)",
 		    (unsigned)(st.st_mode & 07777));
 	if (st.st_size > KEY_FILE_MAX)
-		return refuse(why, path, "not a host key: longer than %d octets", KEY_FILE_MAX);
+		return reason_file(
+		    why, path, "not a host key: longer than %d octets", KEY_FILE_MAX);
 	return true;
 }
 
@@ -195,27 +178,28 @@ parse(struct key *key, char *text, size_t len, const char *path, char *why)
 	size_t n;
 
 	if (strlen(text) != len)
-		return refuse(why, path, "not a host key: a NUL octet in it");
+		return reason_file(why, path, "not a host key: a NUL octet in it");
 	if (strncmp(p, KEY_MAGIC, strlen(KEY_MAGIC)) != 0)
-		return refuse(
+		return reason_file(
 		    why, path, "not a host key: line 1 must read \"blackpony-host-key 1\"");
 	p += strlen(KEY_MAGIC);
 	end = strchr(p, '\n');
 	if (end == NULL)
-		return refuse(why, path, "damaged host key: line 2 is cut off");
+		return reason_file(why, path, "damaged host key: line 2 is cut off");
 	if (end[1] != '\0')
-		return refuse(why, path, "damaged host key: more than two lines");
+		return reason_file(why, path, "damaged host key: more than two lines");
 	*end = '\0';
 	if (strncmp(p, KEY_TYPE, strlen(KEY_TYPE)) != 0)
-		return refuse(why, path, "line 2: the key is not of type x25519");
+		return reason_file(why, path, "line 2: the key is not of type x25519");
 	p += strlen(KEY_TYPE);
 	if (strcspn(p, " ") != KEY_CHARS ||
 	    base64_decode(key->secret, KEY_OCTETS, &n, p, KEY_CHARS) != ERR_NONE)
-		return refuse(why, path,
+		return reason_file(why, path,
 		    "damaged host key: line 2 must hold 43 characters of unpadded base64");
 	p += KEY_CHARS;
 	if (*p == ' ' && !key_set_comment(key, p + 1))
-		return refuse(why, path, "line 2: comment too long or not printable ASCII");
+		return reason_file(
+		    why, path, "line 2: comment too long or not printable ASCII");
 	derive_public(key);
 	return true;
 }
@@ -231,12 +215,12 @@ read_key(int fd, struct key *key, const char *path, char *why)
 		return false;
 	text = sodium_malloc(KEY_FILE_MAX + 1);
 	if (text == NULL)
-		return refuse(why, path, "%s", strerror(ENOMEM));
+		return reason_file(why, path, "%s", strerror(ENOMEM));
 	if (read_whole(fd, text, KEY_FILE_MAX, &len)) {
 		text[len] = '\0';
 		ok = parse(key, text, len, path, why);
 	} else {
-		ok = refuse(why, path, "%s", strerror(errno));
+		ok = reason_file(why, path, "%s", strerror(errno));
 	}
 	sodium_free(text);
 	return ok;
@@ -254,7 +238,7 @@ key_read(struct key **out, const char *path, char why[KEY_REASON_MAX])
 	/* O_NONBLOCK: a FIFO in the key's place must not hold us up before fstat() tells it. */
 	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
-		refuse(
+		reason_file(
 		    why, path, "%s", errno == ELOOP ? "is a symbolic link" : strerror(errno));
 		return errno == ENOENT ? KEY_MISSING : KEY_REFUSED;
 	}
@@ -262,7 +246,7 @@ key_read(struct key **out, const char *path, char why[KEY_REASON_MAX])
 	if (key != NULL)
 		ok = read_key(fd, key, path, why);
 	else
-		ok = refuse(why, path, "%s", strerror(ENOMEM));
+		ok = reason_file(why, path, "%s", strerror(ENOMEM));
 	close(fd);
 	if (!ok) {
 		key_free(key);
@@ -340,9 +324,9 @@ static bool
 refuse_directory(const char *path, char *why)
 {
 	if (errno == ENOENT)
-		return refuse(
+		return reason_file(
 		    why, path, "its directory does not exist; make it first (mkdir -p)");
-	return refuse(why, path, "its directory: %s", strerror(errno));
+	return reason_file(why, path, "its directory: %s", strerror(errno));
 }
 
 bool
@@ -361,16 +345,17 @@ key_write(
 	    openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		if (errno == EEXIST)
-			refuse(why, path, "exists and is not overwritten; move it away first");
+			reason_file(
+			    why, path, "exists and is not overwritten; move it away first");
 		else
-			refuse(why, path, "%s", strerror(errno));
+			reason_file(why, path, "%s", strerror(errno));
 		close(directory);
 		return false;
 	}
 	ok = write_text(fd, key) && (group == (gid_t)-1 || fchown(fd, (uid_t)-1, group) == 0) &&
 	     fchmod(fd, mode) == 0 && fsync(fd) == 0 && fsync(directory) == 0;
 	if (!ok) {
-		refuse(why, path, "%s; nothing was written", strerror(errno));
+		reason_file(why, path, "%s; nothing was written", strerror(errno));
 		unlinkat(directory, name, 0);
 	}
 	close(fd);

@@ -18,12 +18,14 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/reason.h"
+
 #define KEY_OCTETS 32
 #define KEY_HASH 32            /* SHA-256 of a public key */
 #define KEY_TEXT_MAX 44        /* 32 octets in unpadded base64, NUL included */
 #define KEY_FINGERPRINT_MAX 51 /* "SHA256:", 43 characters, NUL */
 #define KEY_COMMENT_MAX 256    /* NUL included; printable ASCII and spaces */
-#define KEY_REASON_MAX 512     /* a path is cut to fit */
+#define KEY_REASON_MAX REASON_MAX
 
 struct key;
 

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,41 +12,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Returns false for its callers' sake. */
-__attribute__((format(printf, 3, 4))) static bool
-refuse(char *why, const char *path, const char *format, ...)
-{
-	va_list ap;
-	int n;
-
-	n = snprintf(why, TEXTFILE_REASON_MAX, "%.255s: ", path);
-	if (n < 0 || n >= TEXTFILE_REASON_MAX)
-		return false;
-	va_start(ap, format);
-	vsnprintf(why + n, TEXTFILE_REASON_MAX - (size_t)n, format, ap);
-	va_end(ap);
-	return false;
-}
-
 static bool
 may_be_trusted(int fd, const char *path, size_t max, char *why)
 {
 	struct stat st;
 
 	if (fstat(fd, &st) != 0)
-		return refuse(why, path, "%s", strerror(errno));
+		return reason_file(why, path, "%s", strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return refuse(why, path, "not a regular file");
+		return reason_file(why, path, "not a regular file");
 	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return refuse(why, path,
+		return reason_file(why, path,
 		    "belongs to uid %lu; must belong to root or uid %lu (chown)",
 		    (unsigned long)st.st_uid, (unsigned long)geteuid());
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return refuse(why, path,
+		return reason_file(why, path,
 		    "mode %04o lets others than its owner write to it (chmod go-w)",
 		    (unsigned)(st.st_mode & 07777));
 	if ((unsigned long long)st.st_size > max)
-		return refuse(why, path, "longer than %zu octets", max);
+		return reason_file(why, path, "longer than %zu octets", max);
 	return true;
 }
 
@@ -77,7 +60,7 @@ read_trusted(int fd, const char *path, size_t max, char **text, size_t *n, char 
 		return false;
 	*text = malloc(max + 1);
 	if (*text == NULL)
-		return refuse(why, path, "%s", strerror(ENOMEM));
+		return reason_file(why, path, "%s", strerror(ENOMEM));
 	/* An octet more than may be there: the file may have grown since. */
 	got = read_whole(fd, *text, max + 1);
 	if (got >= 0 && (size_t)got <= max) {
@@ -85,7 +68,7 @@ read_trusted(int fd, const char *path, size_t max, char **text, size_t *n, char 
 		(*text)[*n] = '\0';
 		return true;
 	}
-	refuse(why, path, "%s", got < 0 ? strerror(errno) : "grows while it is read");
+	reason_file(why, path, "%s", got < 0 ? strerror(errno) : "grows while it is read");
 	free(*text);
 	*text = NULL;
 	return false;
@@ -107,9 +90,9 @@ textfile_read(
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0) {
 		if (errno != ENOENT)
-			refuse(why, path, "%s", strerror(errno));
+			reason_file(why, path, "%s", strerror(errno));
 		else if (lstat(path, &link) == 0)
-			refuse(why, path, "is a symbolic link to nothing");
+			reason_file(why, path, "is a symbolic link to nothing");
 		else
 			return TEXTFILE_MISSING;
 		return TEXTFILE_REFUSED;

@@ -6,8 +6,9 @@
 #define BLACKPONY_TEXTFILE_H
 
 #include <stddef.h>
+#include "reason.h"
 
-#define TEXTFILE_REASON_MAX 512 /* a path is cut to fit */
+#define TEXTFILE_REASON_MAX REASON_MAX
 
 enum textfile_status {
 	TEXTFILE_OK,
