@@ -56,7 +56,9 @@ mitm_start() {
 	host_tls b
 	pony_host b
 	mail_boxes b bob
-	host_inetd b
+	# All come from one address: his.
+	sed 's/blackpony-receiver$/& -M 0/' "$world_src/doc/inetd.conf.example" >"$WORLD/inetd.conf"
+	host_inetd b "$WORLD/inetd.conf"
 	b_key=$(pony_fingerprint b)
 	for _ in $attacks; do
 		echo "addr add ${mitm_first%.*}.$((${mitm_first##*.} + n++))/24 dev eth0"
@@ -86,7 +88,7 @@ mitm_words="none may encrypt pq key pinned known bound"
 
 mitm_classical() {
 	host_kill b inetd
-	sed 's/blackpony-receiver$/& -s x25519-chachapoly/' "$world_src/doc/inetd.conf.example" >"$WORLD/classical"
+	sed 's/ -M 0$/& -s x25519-chachapoly/' "$WORLD/inetd.conf" >"$WORLD/classical"
 	host_inetd b "$WORLD/classical"
 }
 

@@ -4,7 +4,7 @@ An attack changes the server's replies to a greeting, EHLO and XPONY and the cli
 commands in the server's place, and passes records on in its own way.
 """
 from mitm_records import REPLIES, Gone, at_octet, by_octets, inject, of_records, once, pass_on
-from pony_peer import HYBRID, add, cut, flip
+from pony_peer import HYBRID, SUITE, add, cut, flip
 from pony_stream import b64decode, b64encode
 
 COMMANDS = b"EHLO injected.test\r\nMAIL FROM:<injected@evil.test>\r\nRCPT TO:<bob@b.test>\r\nDATA\r\n" \
@@ -145,6 +145,22 @@ INJECTION = {
     "lineend": Attack(xpony=only_220(behind(b"\r\n")), splice=once),
     "one": Attack(xpony=only_220(behind(INJECTED)), splice=once),
 }
+UNKNOWN = b"x25519-nobodyhasit"
+
+
+def unknown_suites(reply):
+    """An offer that nobody can take up: who wants one looks at the next."""
+    return reply.replace(HYBRID.encode() + b"," + SUITE.encode(), UNKNOWN)
+
+
+OFFERS = {
+    "pass": HONEST,
+    "greetingkey": Attack(greeting=other_key),
+    "ehlokey": Attack(ehlo=lambda reply: NO_TLS(other_key(reply))),
+    "suites": Attack(greeting=unknown_suites),
+    "keyandsuites": Attack(greeting=lambda reply: unknown_suites(other_key(reply))),
+    "ehlosuites": Attack(greeting=unknown_suites, ehlo=lambda reply: NO_TLS(classical(reply))),
+}
 SETS = {
     "policy": {
         **STRIPPING,
@@ -157,6 +173,7 @@ SETS = {
         "truncate": Attack(splice=at_octet(False)),
         "flip": Attack(splice=at_octet(True)),
     },
+    "offers": OFFERS,
     "keys": {"pass": HONEST, "swap": None, "hostage": None},
     "stripping": STRIPPING,
     "handshake": HANDSHAKE,
