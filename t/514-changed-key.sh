@@ -1,8 +1,8 @@
 #!/bin/bash
-# 57b-mitm-pins - a man in the middle who shows a key of his own in the place of a real mail host's: for each
-# policy word, and for what the mailer remembers of the host: a key that is pinned, or known at may, or
-# forgotten, or one that its host has committed to. Who is believed, what is logged, and that a promise
-# which the man in the middle made is no hostage. Needs root (t/lib).
+# 514-changed-key - row 14: the key of a mail host is another one: a man in the middle of two real hosts shows
+# his own, then the host itself is given a new one. Must happen, for each policy word and for what the mailer
+# remembers of the host: a pinned or committed key that changed is 451 4.7.5, a known one at may is used, and
+# the log has both fingerprints; a next key that the host has announced is accepted. Needs root (t/lib).
 . "$abs_top_srcdir/t/lib/tap.sh"
 . "$abs_top_srcdir/t/lib/world.sh"
 . "$abs_top_srcdir/t/lib/mail.sh"
@@ -93,4 +93,50 @@ unlike "$(overheard)" '\.(pinned|bound|new|key)$' "and not in clear"
 is "$(sort <<<"$taken" | uniq -d | paste -sd' ')" "hostage.forgotten hostage.hasty" \
 	"nothing comes twice (those two were sent twice)"
 is "$(sort -u <<<"$taken" | wc -l)" "$((8 + 3 + 3 + 1 + 3))" "and nothing is lost"
+
+# The host itself promises to keep its key, and names the next one.
+
+# send_from WORD...: a message each, when nobody is in the middle.
+send_from() {
+	local word
+	for word; do
+		try_now "pass.$word"
+	done
+	tried
+}
+
+# b_has FILE: another key, which is b's from now on.
+b_has() {
+	host_run b sh -c 'cd /etc/blackpony && rm -f hostkey.next* && mv "$0" hostkey && chmod 600 hostkey' "$1"
+	old_key=$b_key
+	b_key=$(pony_fingerprint b)
+}
+
+# times WORD: how often b has its message.
+times() { grep -c "^pass\.$1$" <<<"$taken"; }
+
+host_put a /etc/blackpony/policy <<<".pinned.test pinned"
+host_kill b inetd
+sed 's/blackpony-receiver.*/& -c 30d/' "$WORLD/inetd.conf" >"$WORLD/promises"
+host_inetd b "$WORLD/promises"
+host_run b blackpony-keygen -q --rotate next || bail "no next key"
+host_run b cp /etc/blackpony/hostkey.next /etc/blackpony/announced
+host_run b blackpony-keygen -q -f /etc/blackpony/unasked || bail "no key"
+send_from pinned known bound
+b_has announced
+send_from pinned known bound
+for word in pinned known bound; do
+	logged pass.$word "key=$b_key, trust=announced"
+	is "$(times $word)" 2 "$word: a next key that was announced is accepted"
+done
+
+# And then one that nobody has announced. By its promise the known host is as good as bound.
+b_has unasked
+send_from pinned known bound
+for word in pinned known bound; do
+	logged pass.$word "key changed from $old_key to $b_key"
+done
+for word in pinned known bound; do
+	is "$(outcome pass.$word) $(times $word)" "refused 2" "$word: one that was not is refused"
+done
 done_testing
