@@ -10,10 +10,13 @@
 #include "lib/launch.h"
 #include "lib/log.h"
 #include "libxpony/rot.h"
+#include "lib/owner.h"
 #include "mailer/monitor.h"
+#include "mailer/probe.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <err.h>
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
@@ -39,6 +42,7 @@ struct settings {
 	struct route_options route;
 	struct suite_list suites;
 	int rot;
+	bool probe, json;
 };
 
 static void
@@ -47,7 +51,10 @@ usage(FILE *out)
 	(void)fprintf(out,
 	    "usage: " NAME " [-46v] [-b source-address] [-d pins] [-i queue-id] [-k hostkey]\n"
 	    "                        [-p port] [-P policy] [-s suites] [-t seconds]\n"
-	    "                        [-w own-names-file] host\n");
+	    "                        [-w own-names-file] host\n"
+	    "       " NAME " --probe [--json] [-46] [-b source-address] [-d pins]\n"
+	    "                        [-k hostkey] [-p port] [-P policy] [-s suites]\n"
+	    "                        [-t seconds] [-w own-names-file] host\n");
 }
 
 /* A fault of the command line: to the person who typed it, or as the verdict on the mail. */
@@ -135,6 +142,12 @@ parse_option(struct settings *set, int option, char *verdict, size_t cap)
 			return fault(verdict, cap,
 			    "-t %s: not a number of seconds from 1 to 240", optarg);
 		break;
+	case 'R':
+		set->probe = true;
+		break;
+	case 'J':
+		set->json = true;
+		break;
 	case 's':
 		if ((set->rot = rot_parse(optarg, strlen(optarg))) == 0 &&
 		    !suite_list_parse(&set->suites, optarg))
@@ -157,6 +170,8 @@ default_own_names(void)
 static bool
 parse(struct settings *set, int argc, char **argv, char *verdict, size_t cap)
 {
+	static const struct option longs[] = {{"json", no_argument, NULL, 'J'},
+	    {"probe", no_argument, NULL, 'R'}, {NULL, 0, NULL, 0}};
 	int option;
 
 	*set = (struct settings){.key_file = BLACKPONY_HOSTKEY,
@@ -166,9 +181,11 @@ parse(struct settings *set, int argc, char **argv, char *verdict, size_t cap)
 	    .route = {.family = AF_UNSPEC, .port = 25}};
 	suite_list_default(&set->suites);
 	opterr = 0;
-	while ((option = getopt(argc, argv, "46vb:d:i:k:p:P:s:t:w:")) != -1)
+	while ((option = getopt_long(argc, argv, "46vb:d:i:k:p:P:s:t:w:", longs, NULL)) != -1)
 		if (!parse_option(set, option, verdict, cap))
 			return false;
+	if (set->json && !set->probe)
+		return fault(verdict, cap, "--json goes with --probe");
 	if (argc - optind != 1)
 		return fault(verdict, cap, "exactly one host is wanted");
 	set->host = argv[optind];
@@ -346,6 +363,43 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 	return EX_OK;
 }
 
+/* What a person or a script wants to know of a destination; no mail. Faults go to standard
+ * error. A host key that this user may not read is no reason to see nothing. */
+static int
+probe(const struct settings *set)
+{
+	struct probe p = {.route = set->route,
+	    .suites = set->suites,
+	    .rot = set->rot,
+	    .policy_file = set->policy_file,
+	    .json = set->json};
+	char name[RESOLVE_NAME] = "", verdict[ROUTE_TEXT], why[KEY_REASON_MAX];
+	struct route *route;
+	int status;
+
+	if (!destination_parse(&p.list, set->host, why, sizeof(why)))
+		errx(EX_USAGE, "%s", why);
+	if (owner_become(set->pins_directory))
+		p.pins_directory = set->pins_directory;
+	else if (errno != ENOENT)
+		warn("%s", set->pins_directory);
+	if ((route = plan(set, &p.resolver, verdict, sizeof(verdict))) == NULL)
+		errx(EX_CONFIG, "%s", verdict);
+	route_free(route);
+	if (set->rot > 0 || key_read(&p.key, set->key_file, why) != KEY_OK) {
+		if (set->rot == 0)
+			warnx("%s; a fresh key is used", why);
+		p.key = key_fresh();
+	}
+	if (p.key == NULL || gethostname(name, sizeof(name) - 1) != 0)
+		err(EX_OSERR, "cannot begin");
+	p.name = name;
+	status = probe_run(&p);
+	resolve_stop(p.resolver);
+	key_free(p.key);
+	return fflush(stdout) == 0 ? status : EX_IOERR;
+}
+
 int
 main(int argc, char **argv, char **envp)
 {
@@ -365,5 +419,9 @@ main(int argc, char **argv, char **envp)
 		return EX_OSERR;
 	optind = 1;
 	parsed = parse(&set, argc, argv, verdict, sizeof(verdict));
+	if (set.probe && parsed)
+		return probe(&set);
+	if (set.probe)
+		errx(EX_USAGE, "%s", verdict);
 	return deliver(&set, parsed, verdict);
 }

@@ -328,6 +328,8 @@ trust_peer(struct trust *t, const struct hop *hop, const uint8_t key[32], bool p
 		return refuse(why, hop, "policy pq, and this suite is classical");
 	if (!judge(t, hop, fingerprint, why))
 		return false;
+	if (t->look_only)
+		return true;
 	noted = t->pins != NULL &&
 		pins_update(t->pins, hop->domain, hop->host, note_sighting, &sighting, reason);
 	if (t->pins != NULL && !noted)
@@ -361,7 +363,8 @@ is_missed(struct trust *t, const struct hop *hop)
 	if (t->known.clear_deferred)
 		return t->deferred;
 	/* What cannot be written down would be deferred for ever. */
-	if (pins_update(t->pins, hop->domain, hop->host, note_deferral, NULL, reason))
+	if (t->look_only ||
+	    pins_update(t->pins, hop->domain, hop->host, note_deferral, NULL, reason))
 		t->deferred = true;
 	return t->deferred;
 }

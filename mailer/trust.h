@@ -33,6 +33,7 @@ struct trust {
 	const char *policy_file;
 	struct pins *pins; /* NULL: nothing is known or kept */
 	bool rot;          /* ROTn: touches no pin */
+	bool look_only;    /* nothing is to be written down: no mail is on its way */
 	int64_t now;       /* seconds since 1970 */
 	/* Looks the keys of a host up; called only where they decide. */
 	void (*dns)(void *context, const char *host, struct trust_dns *answer);
