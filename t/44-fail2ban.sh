@@ -110,7 +110,7 @@ forged() {
 	printf 'Nov 22 00:00:00 b %s\n' "$line" \
 		"blackpony-receiver[1]: peer=[10.77.0.3], helo=\"x, peer=[192.0.2.66]\", suite=none, fault=\"limit exceeded\", ms=1" \
 		"sendmail[2]: x: from=$line" \
-		"blackpony-receiver[1]: peer=[10.77.0.3], helo=\"$fault\", ms=1" \
+		"blackpony-receiver[1]: peer=[10.77.0.3], helo=\", $fault\", ms=1" \
 		"blackpony-receiver[1]: no back end, peer=[10.77.0.3], reason=\"$fault\"" | host_put b /tmp/lines
 	is "$(matched /tmp/lines)" '1 10.77.0.3;1 192.0.2.66' "the anchor is the program's name, and the peer that stands first"
 }
