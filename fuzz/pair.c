@@ -145,7 +145,7 @@ look_at_world(struct world *w, bool wrong)
 		HOLDS(w->stalls == 0 && w->client_report.messages ==
 					    (w->answerer.rules == no_body ? 0 : w->messages));
 	HOLDS(w->client_report.messages <= w->messages);
-	if (!wrong || upgraded)
+	if (!wrong || (upgraded && w->rot_client == 0)) /* ROTn protects nothing */
 		look_at_bodies(w);
 	if (first && w->connections == 1 && w->rot_client == 0)
 		for (int dir = 0; dir < 2; dir++)

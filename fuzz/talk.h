@@ -164,6 +164,9 @@ talk_take(struct talk *t, enum session_side side)
 		session_written(t->s, side, n);
 		return true;
 	}
+	/* A host may answer a STARTTLS that it has not read yet. */
+	if (strcmp(session_phase(t->s), "TLS dialogue") == 0)
+		t->side[0].opaque = t->side[1].opaque = true;
 	HOLDS(buf_put(side == SESSION_FAR && t->switched ? &t->sealed : &d->held, p, n));
 	session_written(t->s, side, n);
 	if (side == SESSION_FAR && t->switched)
