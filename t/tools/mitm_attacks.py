@@ -161,6 +161,24 @@ OFFERS = {
     "keyandsuites": Attack(greeting=lambda reply: unknown_suites(other_key(reply))),
     "ehlosuites": Attack(greeting=unknown_suites, ehlo=lambda reply: NO_TLS(classical(reply))),
 }
+
+
+def rot(reply):
+    """ROT13 in the place of the offer."""
+    return b"".join(line.partition(b"XPONY 1 ")[0] + b"XPONY 1 ROT13\r\n" if b"XPONY 1 " in line else line
+                    for line in reply.splitlines(True))
+
+
+# He takes up what he has offered himself: a client that did so would speak to him.
+TAKEN = {b"XPONY": b"220 2.0.0 ROT13\r\n"}
+ROT = {
+    "pass": HONEST,
+    "rot": Attack(greeting=rot, ehlo=lambda reply: NO_TLS(rot(reply)), answers=TAKEN),
+    "keyword": Attack(greeting=no_hint, ehlo=lambda reply: NO_TLS(rot(reply)), answers=TAKEN),
+    "greeting": Attack(greeting=rot, ehlo=NO_OFFER, answers=TAKEN),
+    "suite": Attack(greeting=lambda reply: reply.replace(HYBRID.encode(), b"rot13"),
+                    ehlo=lambda reply: NO_TLS(reply.replace(HYBRID.encode(), b"rot13"))),
+}
 SETS = {
     "policy": {
         **STRIPPING,
@@ -174,6 +192,7 @@ SETS = {
         "flip": Attack(splice=at_octet(True)),
     },
     "offers": OFFERS,
+    "rot": ROT,
     "keys": {"pass": HONEST, "swap": None, "hostage": None},
     "stripping": STRIPPING,
     "handshake": HANDSHAKE,
