@@ -140,7 +140,7 @@ macros() {
 	like "$said" "^550 .*suite x25519-chachapoly key ${key/+/[+]}" "a ruleset sees the private macros"
 	like "$(host_log a)" 'daemon=blackpony' "sendmail's log names us"
 
-	host_run a truncate -s 0 /var/mail/carol
+	host_run a truncate -c -s 0 /var/mail/carol
 	said=$(messages $v4)
 	wait_for 20 mailbox_has 3
 	box=$(host_mailbox a carol)
