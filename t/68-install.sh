@@ -68,7 +68,7 @@ unlike "$(received b before)" 'XPONY' "in clear"
 
 ok "make install" host_run a bash -c 'umask 077; make -C "$1" install' install "$built"
 is "$(modes a /etc/blackpony /usr/libexec/blackpony /usr/libexec/blackpony/blackpony-{mailer,receiver} \
-	/usr/bin/blackpony-keygen /usr/share/blackpony{,/sendmail.{cf,relay}.m4} /usr/share/doc/blackpony{,/examples})" \
+	/usr/bin/blackpony-keygen /usr/share/blackpony{,/sendmail.{cf,relay,require}.m4} /usr/share/doc/blackpony{,/examples})" \
 	"755 root:root /etc/blackpony
 755 root:root /usr/libexec/blackpony
 755 root:root /usr/libexec/blackpony/blackpony-mailer
@@ -77,6 +77,7 @@ is "$(modes a /etc/blackpony /usr/libexec/blackpony /usr/libexec/blackpony/black
 755 root:root /usr/share/blackpony
 644 root:root /usr/share/blackpony/sendmail.cf.m4
 644 root:root /usr/share/blackpony/sendmail.relay.m4
+644 root:root /usr/share/blackpony/sendmail.require.m4
 755 root:root /usr/share/doc/blackpony
 755 root:root /usr/share/doc/blackpony/examples" "what is installed where, with which mode, whatever the umask"
 for page in man1/blackpony-keygen.1 man1/blackpony-report.1 man8/blackpony-mailer.8 man8/blackpony-receiver.8; do
