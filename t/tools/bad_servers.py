@@ -75,10 +75,6 @@ def hang_up(*_):
     raise ConnectionAbortedError
 
 
-def other_suite(greeting, _):
-    return greeting.replace(b"x25519-chachapoly", b"x25519-future")
-
-
 def with_key(point):
     """In the offer of the greeting."""
     def change(greeting, _):
@@ -127,8 +123,6 @@ ROWS = {
         "ciphertext-zero": Attack(1, {"message3": lambda m, _: bytes(1088) + m[1088:]}, suites=HYBRID),
         "no-ciphertext": Attack(1, {"message3": lambda m, _: m[1088:]}, suites=HYBRID),
     },
-    "13": {"two-offers": Attack(ALWAYS, {"greeting": other_suite}, suites=SUITE)},
-    "15": {"rot-offered": Attack(ALWAYS, rot_=13)},
 }
 counts = collections.Counter()
 lock = threading.Lock()
