@@ -29,7 +29,7 @@ word, suite = "classical", SUITE
 
 
 def connect(hooks=None, kind=Client):
-    client = kind(socket.create_connection((sys.argv[1], 25)), hooks=hooks, timeout=20)
+    client = kind(socket.create_connection((sys.argv[1], 25)), hooks=hooks, timeout=10)
     client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client.greeting()
     return client
@@ -88,7 +88,7 @@ def upgrade(hooks=None, kind=Client, by_keyword=False, items=b""):
     if by_keyword:
         client.ehlo("peer.example")
     code, texts = client.upgrade(client.keyword if by_keyword else client.hint, suite=suite, items=items)
-    return ["%d %s" % (code, texts[-1].decode()) if code != 220 else "220"] + read(client)
+    return ["220"] if code == 220 else ["%d %s" % (code, texts[-1].decode())] + read(client)
 
 
 def change(step, how, **more):

@@ -1,6 +1,6 @@
 /*
  * pin - writes what a mailer would remember of a host into a pin store, as of long ago. Called
- * by t/57*.sh, as the user of the store.
+ * by t/5*.sh, as the user of the store.
  *
  *   pin directory fingerprint first last until <LINES
  *       of each line "domain host": this key, seen first and last so many seconds ago, and
