@@ -121,8 +121,10 @@ make_devices(void)
 	device("./dev/tty", 5, 0);
 	umask(022);
 	dir("./dev/shm", 01777);
-	if (symlink("/proc/self/fd", "./dev/fd") != 0)
-		err(3, "symlink /dev/fd");
+	dir("./dev/pts", 0755);
+	mnt("devpts", "./dev/pts", "devpts", 0, "newinstance,ptmxmode=0666,mode=620");
+	if (symlink("/proc/self/fd", "./dev/fd") != 0 || symlink("pts/ptmx", "./dev/ptmx") != 0)
+		err(3, "symlink in /dev");
 }
 
 /*
@@ -162,6 +164,9 @@ make_root(const struct host *host, char **binds)
 	for (; *binds != NULL; binds++)
 		bind_directory(*binds);
 	mnt("proc", "./proc", "proc", 0, NULL);
+	/* The kernel's settings are the machine's: no init of a host shall change them. */
+	mnt("./proc/sys", "./proc/sys", NULL, MS_BIND, NULL);
+	mnt(NULL, "./proc/sys", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
 	mnt("sysfs", "./sys", "sysfs", MS_RDONLY, NULL);
 	if (host->init != NULL)
 		mnt("cgroup2", "./sys/fs/cgroup", "cgroup2", 0, NULL);
