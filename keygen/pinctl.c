@@ -123,7 +123,6 @@ struct record {
 struct import {
 	struct pins *pins;
 	long taken, known;
-	bool is_known; /* of the last record */
 };
 
 static bool

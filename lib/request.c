@@ -23,7 +23,7 @@ request_pair(int fds[2])
 static bool
 put(int fd, const void *packet, size_t n, int passed)
 {
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)packet, .iov_len = n};
+	struct iovec iov = {.iov_base = (void *)packet, .iov_len = n};
 	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
 	union control control;
 	struct cmsghdr *c;

@@ -111,16 +111,24 @@ set_refusal(struct session_answer *a, const struct verdict *v)
 	    (int)(sizeof(a->text) - 32), v->text);
 }
 
+/* What a reply begins with, "550 " or "550-"; 0: this is none. */
+static int
+reply_code(const char *said)
+{
+	if (strspn(said, "0123456789") != 3 || (said[3] != ' ' && said[3] != '-'))
+		return 0;
+	return (said[0] - '0') * 100 + (said[1] - '0') * 10 + (said[2] - '0');
+}
+
 /* The code, enhanced code and text of a reply that the engine heard from the host it is
  * leaving, or, without a code, what went wrong there. */
 static void
 note_refusal(struct monitor *m, const char *said)
 {
 	char enhanced[12] = "", text[SESSION_TEXT_MAX + ROUTE_TEXT], host[ROUTE_TEXT];
-	int code = 0, used = 0;
+	const int code = reply_code(said);
+	int used = code > 0 ? 4 : 0;
 
-	if (sscanf(said, "%3d%*1[ -]%n", &code, &used) < 1 || used == 0)
-		used = code = 0;
 	if (sscanf(said + used, "%11[0-9.]", enhanced) == 1)
 		used += (int)strlen(enhanced);
 	while (said[used] == ' ')

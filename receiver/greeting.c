@@ -198,7 +198,7 @@ apply_configuration(char name[GREETING_NAME_MAX])
 		if (expand(made, line + 2, found) && greeting_is_name(made))
 			strlcpy(name, made, GREETING_NAME_MAX);
 	}
-	fclose(cf);
+	(void)fclose(cf);
 }
 
 bool

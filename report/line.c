@@ -76,7 +76,7 @@ take_old_time(struct span *s, struct line_time *t)
 {
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	const char *p = s->p;
-	int i;
+	size_t i;
 
 	if (s->n < 16 || p[3] != ' ' || p[6] != ' ' || p[9] != ':' || p[12] != ':' ||
 	    p[15] != ' ')
@@ -85,7 +85,7 @@ take_old_time(struct span *s, struct line_time *t)
 		if (memcmp(p, months + i * 3, 3) == 0)
 			break;
 	t->year = 0;
-	t->month = i + 1;
+	t->month = (int)i + 1;
 	t->day = p[4] == ' ' ? number(p + 5, 1, 10) : number(p + 4, 2, 32);
 	t->hour = number(p + 7, 2, 24);
 	t->minute = number(p + 10, 2, 60);

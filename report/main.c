@@ -49,14 +49,19 @@ usage_error(void)
 static int
 since(const char *text)
 {
-	int year, month, day, used = 0;
+	int year, month, day;
 	char *end;
 	long days;
 
-	if (strspn(text, "0123456789-") == strlen(text) && strlen(text) == 10 &&
-	    sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &used) == 3 && used == 10 &&
-	    line_date_is_valid(year, month, day))
-		return year * 10000 + month * 100 + day;
+	if (strspn(text, "0123456789") == 4 && strspn(text + 4, "-") == 1 &&
+	    strspn(text + 5, "0123456789") == 2 && strspn(text + 7, "-") == 1 &&
+	    strspn(text + 8, "0123456789") == 2 && text[10] == '\0') {
+		year = (int)strtol(text, NULL, 10);
+		month = (int)strtol(text + 5, NULL, 10);
+		day = (int)strtol(text + 8, NULL, 10);
+		if (line_date_is_valid(year, month, day))
+			return year * 10000 + month * 100 + day;
+	}
 	days = strtol(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || strcmp(end, "d") != 0 || days > DAYS_AGO_MAX)
 		errx(EX_USAGE,

@@ -39,7 +39,7 @@ put_axes(FILE *out, uint64_t step)
 		fprintf(out, "<line class=\"%s\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>",
 		    i == 0 ? "axis" : "grid", LEFT, WIDTH, y, y);
 		fprintf(out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">%llu</text>\n",
-		    LEFT - 8, y + 4, (unsigned long long)(step * (uint64_t)i));
+		    LEFT - 8, y + 4, (unsigned long long)step * (unsigned)i);
 	}
 }
 

@@ -17,7 +17,7 @@ table_init(struct table *t, size_t most)
 	t->most = most;
 	for (t->slots = 4; t->slots < 2 * most; t->slots *= 2)
 		;
-	t->slot = calloc(t->slots, sizeof(*t->slot));
+	t->slot = calloc(t->slots, sizeof(struct entry *));
 	crypto_shorthash_keygen(t->key);
 	return t->slot != NULL;
 }

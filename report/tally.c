@@ -162,7 +162,8 @@ copy(char *to, size_t size, struct span from)
 static struct key_event *
 add_event(struct tally *t, const struct line *l, int date, const char *what)
 {
-	const int64_t when = (int64_t)date * 10000 + l->time.hour * 100 + l->time.minute;
+	const int64_t when =
+	    INT64_C(10000) * date + INT64_C(100) * l->time.hour + l->time.minute;
 	struct key_event *e = &t->event[0];
 
 	if (t->events < TALLY_EVENTS) {
@@ -246,8 +247,8 @@ add_reason(
 	int n;
 
 	/* The same reason of many hosts is one. */
-	if (host.n > 0 && reason.n > host.n + 2 && memcmp(reason.p, host.p, host.n) == 0 &&
-	    memcmp(reason.p + host.n, ": ", 2) == 0) {
+	if (host.p != NULL && host.n > 0 && reason.p != NULL && reason.n > host.n + 2 &&
+	    memcmp(reason.p, host.p, host.n) == 0 && memcmp(reason.p + host.n, ": ", 2) == 0) {
 		reason.p += host.n + 2;
 		reason.n -= host.n + 2;
 	}

@@ -271,8 +271,8 @@ put_head(const struct look *l, const struct tally *t)
 	if (t->early > 0)
 		fprintf(l->out, ", %llu earlier ones", (unsigned long long)t->early);
 	if (t->unclear + t->late > 0)
-		fprintf(l->out, ", %llu not understood",
-		    (unsigned long long)(t->unclear + t->late));
+		fprintf(
+		    l->out, ", %llu not understood", (unsigned long long)t->unclear + t->late);
 	fputc('\n', l->out);
 }
 

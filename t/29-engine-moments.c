@@ -157,7 +157,7 @@ time_out_everywhere(const char *what, int how, bool server)
 			judge(&w, &t);
 		world_free(&w);
 	}
-	report(what, &t, 20);
+	report(what, &t, 5);
 	is_int(t.endless, 0, "%s: there is one in every state", what);
 }
 
