@@ -202,7 +202,7 @@ class Host:
 
 def main():
     Host.log = open(sys.argv[2], "a")
-    with open(sys.argv[1]) as table:
+    with open(sys.argv[1], newline="\n") as table:
         hosts = [Host(line) for line in table]
     for host in hosts:
         threading.Thread(target=host.run, daemon=True).start()
