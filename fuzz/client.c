@@ -167,15 +167,14 @@ upgrade(struct talk *t, uint8_t how)
 }
 
 static void
-host_step(struct talk *t, struct input *in, enum step what, size_t piece)
+host_step(struct talk *t, struct input *in, enum step what, uint8_t piece)
 {
 	const uint8_t how = input_u8(in);
-	const char *text = replies[how % TALK_COUNT(replies)];
 	const uint8_t *p;
 	size_t n;
 
 	if (what == REPLY) {
-		say_far(t, (const uint8_t *)text, strlen(text), piece);
+		talk_say(t, SESSION_FAR, replies[how % TALK_COUNT(replies)], piece);
 	} else if (what == REPLY_OCTETS || what == REPLY_RAW) {
 		p = input_octets(in, &n);
 		if (what == REPLY_OCTETS)
@@ -201,7 +200,6 @@ step(struct talk *t, struct input *in)
 	const uint8_t octet = input_u8(in);
 	const enum step what = (enum step)(octet % STEPS);
 	uint8_t how;
-	const char *text;
 	const uint8_t *p;
 	size_t n;
 
@@ -211,8 +209,7 @@ step(struct talk *t, struct input *in)
 	}
 	how = input_u8(in);
 	if (what == SAY) {
-		text = says[how % TALK_COUNT(says)];
-		talk_give(t, SESSION_NEAR, (const uint8_t *)text, strlen(text), octet / STEPS);
+		talk_say(t, SESSION_NEAR, says[how % TALK_COUNT(says)], octet / STEPS);
 	} else if (what == SAY_OCTETS) {
 		p = input_octets(in, &n);
 		talk_give(t, SESSION_NEAR, p, n, how);

@@ -24,6 +24,13 @@ static struct {
 	bool listed, fails, walled;
 } seen;
 
+static bool
+is_our_name(const struct monitor *m)
+{
+	return strcasecmp(m->meant, "mx.test") == 0 || strcasecmp(m->meant, "mx.test.") == 0 ||
+	       (m->own_names != NULL && strcmp(m->meant, "other.test") == 0);
+}
+
 bool
 pair_make(const struct sockaddr_storage *client, const struct sockaddr_storage *local,
     int fds[2], char *why, size_t why_size)
@@ -55,9 +62,7 @@ backend_start(
 	HOLDS(suite_find(about->suite, strlen(about->suite)) != NULL && about->bits > 0);
 	key_fingerprint(seen.m->peer, fingerprint);
 	HOLDS(about->key != NULL && strcmp(about->key, fingerprint) == 0);
-	HOLDS(
-	    !about->relay || (seen.listed && (strcasecmp(seen.m->meant, "mx.test") == 0 ||
-						 strcasecmp(seen.m->meant, "mx.test.") == 0)));
+	HOLDS(!about->relay || (seen.listed && is_our_name(seen.m)));
 	return 1;
 }
 
@@ -131,7 +136,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	m.key = how & 3 ? NULL : key_fresh();
 	m.peers_unknown = (how & 4) != 0;
 	m.peers.demand = how & 8 ? PEERS_KEY : PEERS_MAY;
-	m.client.ss_family = AF_INET;
+	m.own_names = how & 0x40 ? "mail.test,other.test" : NULL;
+	m.client.ss_family = how & 0x80 ? AF_INET6 : AF_INET;
 	memset(&seen, 0, sizeof seen);
 	seen.m = &m;
 	seen.listed = (how & 0x10) != 0;

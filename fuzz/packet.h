@@ -74,10 +74,14 @@ packet_send_request(struct input *in, int fd)
 	q.kind = 1 + how % SESSION_TELL_SETTLED;
 	q.upgraded = (how & 0x40) != 0;
 	q.reason = (words >> 5) % 3;
-	q.fault = how & 0x20 ? ERR_REFUSED : ERR_CRYPTO;
+	q.fault = how & 0x20 ? (point & 1 ? ERR_REFUSED : ERR_TIMEOUT) : ERR_CRYPTO;
 	(void)snprintf(q.suite, sizeof q.suite, "%s", suites[words % 5]);
 	(void)snprintf(q.name, sizeof q.name, "%s", names[words / 5 % 5]);
-	(void)snprintf(q.text, sizeof q.text, "%u 4.7.0 no\n", point);
+	(void)snprintf(q.text, sizeof q.text, "%u%s4.7.0 no\n", point, how & 0x40 ? "-" : " ");
+	q.report.refused = q.fault;
+	q.report.fault = q.fault;
+	(void)snprintf(q.report.hello, sizeof q.report.hello, "%.200s\n", q.name);
+	(void)snprintf(q.report.verdict, sizeof q.report.verdict, "%s", q.text);
 	if (point > 0) /* 0: a point of low order */
 		fuzz_pair(secret, q.key, point);
 	memcpy(packet, &q, sizeof q);

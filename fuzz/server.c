@@ -173,24 +173,15 @@ upgrade(struct talk *t, uint8_t how)
 }
 
 static void
-reply(struct talk *t, const uint8_t *p, size_t n, size_t piece)
-{
-	talk_note_reply(t, p, n);
-	talk_give(t, SESSION_NEAR, p, n, piece);
-}
-
-static void
 step(struct talk *t, struct input *in)
 {
 	const uint8_t what = input_u8(in), how = input_u8(in);
-	const char *text;
 	const uint8_t *p;
 	size_t n;
 
 	switch ((enum step)(what % STEPS)) {
 	case SAY:
-		text = says[how % TALK_COUNT(says)];
-		talk_give_far(t, (const uint8_t *)text, strlen(text), what / STEPS);
+		talk_say(t, SESSION_FAR, says[how % TALK_COUNT(says)], what / STEPS);
 		break;
 	case SAY_OCTETS:
 		p = input_octets(in, &n);
@@ -211,12 +202,12 @@ step(struct talk *t, struct input *in)
 		talk_end(t, SESSION_FAR);
 		break;
 	case REPLY:
-		text = replies[how % TALK_COUNT(replies)];
-		reply(t, (const uint8_t *)text, strlen(text), what / STEPS);
+		talk_say(t, SESSION_NEAR, replies[how % TALK_COUNT(replies)], what / STEPS);
 		break;
 	case REPLY_OCTETS:
 		p = input_octets(in, &n);
-		reply(t, p, n, how);
+		talk_note_reply(t, p, n);
+		talk_give(t, SESSION_NEAR, p, n, how);
 		break;
 	case END_NEAR:
 		talk_end(t, SESSION_NEAR);

@@ -14,6 +14,8 @@
 #define TALK_TURNS 1000  /* session_run() until nothing goes out any more */
 #define TALK_ASKED 8     /* questions that may wait for the monitor */
 #define TALK_KINDS 16
+#define TALK_TEXT 100000
+#define TALK_FLOOD 14
 #define TALK_COUNT(list) (sizeof(list) / sizeof(list)[0])
 
 /* What the session said to one side. */
@@ -284,6 +286,25 @@ talk_end(struct talk *t, enum session_side side)
 	t->side[side].eof = true;
 	session_eof(t->s, side);
 	talk_run(t);
+}
+
+/* A line of a list: in pieces of so many octets, or, from TALK_FLOOD on, so often that it fills
+ * every queue. */
+static inline void
+talk_say(struct talk *t, enum session_side side, const char *line, uint8_t how)
+{
+	static uint8_t text[TALK_TEXT];
+	const size_t n = strlen(line), times = how < TALK_FLOOD ? 1 : (size_t)1024 << (how % 4);
+	size_t used = 0;
+
+	for (size_t i = 0; i < times && used + n <= sizeof text; i++, used += n)
+		memcpy(text + used, line, n);
+	if (side == (talk_is_server(t) ? SESSION_NEAR : SESSION_FAR))
+		talk_note_reply(t, text, used);
+	if (side == SESSION_FAR)
+		talk_give_far(t, text, used, how < TALK_FLOOD ? how : 0);
+	else
+		talk_give(t, side, text, used, how < TALK_FLOOD ? how : 0);
 }
 
 /* That side stops reading, or reads on. */
