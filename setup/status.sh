@@ -81,25 +81,32 @@ letter_text() {
 		"Is blackpony at work? This letter is taken out of the mailbox again."
 }
 
-# letter_encrypted SUBJECT: comes to port 25 as if from another host that has blackpony, with a key
-# of its own: this host's own is not taken from somebody else.
-letter_encrypted() {
-	mkfifo "$work/to" "$work/from"
+# session COMMAND...: what the command says, in a session with port 25 as another host that has
+# blackpony would have it, with a key of its own: this host's own is not taken from somebody else.
+session() {
+	[ -p "$work/to" ] || mkfifo "$work/to" "$work/from"
 	install -d -o blackpony -m 700 "$work/pins"
 	: >"$work/policy"
 	chmod 755 "$work"
 	timeout 60 runuser -u blackpony -- "$pkglibexecdir/blackpony-mailer" -k "$work/no-key" \
-		-d "$work/pins" -P "$work/policy" '[127.0.0.1]' <"$work/to" >"$work/from" 2>/dev/null &
+		-d "$work/pins" -P "$work/policy" '[127.0.0.1]' <"$work/to" >"$work/from" 2>/dev/null 9>&- &
 	exec 3>"$work/to" 4<"$work/from"
-	reply=
-	hear 220 && ask 'EHLO localhost' 250 && ask 'MAIL FROM:<>' 250 &&
-		ask 'RCPT TO:<blackpony@localhost> NOTIFY=NEVER' 250 && ask DATA 354 &&
-		ask "$(letter_text "$1"; echo .)" 250
-	status_sent=$?
+	reply=''
+	hear 220 && ask 'EHLO localhost' 250 && "$@"
+	session_status=$?
 	printf 'QUIT\r\n' >&3
 	exec 3>&- 4<&-
-	return $status_sent
+	[ $session_status -eq 0 ] || echo "port 25: $(printf %s "$reply" | tr -d '\r')"
+	return $session_status
 }
+
+# session_recipient: nothing is sent. blackpony-mailer says what became of its connection as the
+# reply to RCPT.
+session_recipient() { ask 'MAIL FROM:<>' 250 && ask 'RCPT TO:<blackpony@localhost> NOTIFY=NEVER' 250; }
+
+session_letter() { session_recipient && ask DATA 354 && ask "$(letter_text "$1"; echo .)" 250; }
+
+letter_encrypted() { session session_letter "$1" >/dev/null; }
 
 # letter_local SUBJECT: goes the way of what this host's programs send: submit.cf, port 25.
 letter_local() {
@@ -144,7 +151,6 @@ status_letter() {
 }
 
 status_letters() {
-	trap '' PIPE
 	status_letter "an encrypted letter to this host" letter_encrypted '\(version=XPONY1 cipher='
 	status_letter "a letter from a program of this host" letter_local '\[127\.0\.0\.1\]'
 	letters_remove
