@@ -10,7 +10,7 @@
 
 #include "fuzz/upgrade.h"
 
-#define TALK_HELD 262144 /* octets of output that are kept until they are looked at */
+#define TALK_HELD 150000 /* octets of output that are kept until they are looked at */
 #define TALK_TURNS 1000  /* session_run() until nothing goes out any more */
 #define TALK_ASKED 8     /* questions that may wait for the monitor */
 #define TALK_KINDS 16
@@ -175,8 +175,6 @@ talk_take(struct talk *t, enum session_side side)
 		talk_open(t);
 	else
 		talk_lines(t, side);
-	/* Clear text goes in whole lines, but for what a peer left lying. */
-	HOLDS(buf_len(&d->held) == 0 || d->opaque || t->was_full || t->switched);
 	return true;
 }
 
@@ -225,6 +223,10 @@ talk_run(struct talk *t)
 		moved = talk_take(t, SESSION_FAR);
 		moved |= talk_take(t, SESSION_NEAR);
 	} while (moved);
+	/* Clear text goes in whole lines, but for what a peer left lying. */
+	for (int i = 0; i < 2; i++)
+		HOLDS(buf_len(&t->side[i].held) == 0 || t->side[i].opaque || t->was_full ||
+		      t->switched);
 	talk_ask(t);
 	talk_look_at_report(t);
 	HOLDS(session_timeout(t->s) > 0 && session_phase(t->s) != NULL);
@@ -268,7 +270,7 @@ talk_give_far(struct talk *t, const uint8_t *p, size_t n, size_t piece)
 		talk_give(t, SESSION_FAR, p, n, piece);
 		return;
 	}
-	buf_init(&out, TALK_HELD);
+	buf_init(&out, record_flight_max(n));
 	if (p == NULL)
 		e = record_seal_close(&t->record->tx, &out);
 	else
