@@ -186,7 +186,8 @@ parse(struct settings *set, int argc, char **argv)
 	suite_list_default(&set->suites);
 	limits_default(&set->limits);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+vc:g:k:L:M:m:n:o:S:s:t:", longs, NULL)) != -1) {
+	while (
+	    (option = getopt_long(argc, argv, "+vc:g:k:L:M:m:n:o:S:s:t:", longs, NULL)) != -1) {
 		if (option == 'h') {
 			usage(stdout);
 			return EX_OK;
@@ -204,6 +205,21 @@ parse(struct settings *set, int argc, char **argv)
 	if (set->backend[0][0] != '/')
 		return fault("the back end wants an absolute path", set->backend[0]);
 	return -1;
+}
+
+/* A client that was gone before we began, such as a port scanner, is nobody's fault. */
+static int
+no_connection(void)
+{
+	const int why = errno;
+	int listens = 0;
+	socklen_t n = sizeof(listens);
+
+	if (why == ENOTCONN &&
+	    getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n) == 0 &&
+	    listens == 0)
+		return EX_OK;
+	return fault("standard input is no TCP connection: start me from inetd", NULL);
 }
 
 /* One flight is one write, and none waits for the acknowledgement of the one before. */
@@ -349,7 +365,7 @@ serve(const struct settings *set)
 	char name[GREETING_NAME_MAX];
 
 	if (!take_connection(&m))
-		return fault("standard input is no TCP connection: start me from inetd", NULL);
+		return no_connection();
 	if (set->name != NULL)
 		(void)snprintf(name, sizeof(name), "%s", set->name);
 	else
@@ -369,11 +385,13 @@ serve(const struct settings *set)
 	if ((m.engine_pid = launch_engine(&launch, &m.engine)) > 0) {
 		(void)close(launch.root);
 		monitor_run(&m);
-		/* The session's slot is taken until its last process that serves it is gone. */
 		(void)close(m.engine);
-		(void)waitpid(m.engine_pid, NULL, 0);
 	}
 	key_free(m.key);
+	/* The session's slot is taken until the last process of it is gone: a back end may need
+	 * a while to see that its client is. */
+	while (waitpid(-1, NULL, 0) > 0)
+		;
 	return EX_OK;
 }
 

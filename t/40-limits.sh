@@ -33,7 +33,14 @@ hosts() {
 		2503 stream tcp nowait.1000 root $receiver receiver -L 5
 		2504 stream tcp nowait.1000 root $receiver receiver -g 1500
 		2505 stream tcp nowait.1000 root $receiver receiver -m 0 -M 0 -L 0
+		2506 stream tcp nowait.1000 root $receiver receiver -m 1 -- /usr/local/bin/stubborn
 	CONF
+	host_put b /usr/local/bin/stubborn 755 <<-'END'
+		#!/bin/sh
+		echo '220 stubborn'
+		echo $$ >/run/stubborn
+		exec sleep 1000
+	END
 	host_inetd b "$WORLD/inetd.conf"
 	wait_for 5 host_listens b 2505
 }
@@ -136,6 +143,43 @@ back_end() {
 }
 sendmail_runs() { host_run b pgrep -f 'sendmail.*(-bs|server|10.77.0.3)' >/dev/null; }
 
+# A back end may need a while to see that its client is gone: who breaks off a session of which
+# sendmail still asks DNS or a filter would else have more of them than there are slots.
+stubborn() {
+	local long
+	long=$(printf "%020000d" 0)
+	here
+	says breaks-off 2506 0.5 "NOOP\\r\\n$long\\r\\n"
+	wait_for 30 is_ready breaks-off
+	like "$(heard breaks-off)" '^[45]' "a session is broken off, and its back end lives on"
+	ok "its engine is gone" wait_for 10 none_but 0
+	crowd next 2506 1 10.77.0.2
+	like "$(heard next)" '^421 4\.3\.2 ' "-m 1: the slot is still taken"
+	unlike "$(monitors | awk '{ print $3 }')" blackpony-net "by a monitor alone"
+	host_kill c next
+	host_run b kill "$(cat "$(host_root b)/run/stubborn")"
+	leave breaks-off
+	crowd then 2506 1 10.77.0.2
+	is "$(served then)" 1 "until the back end has ended"
+	leave then
+}
+
+# A port scanner's connection is reset before we are started.
+reset_early() {
+	here
+	host_run c python3 - <<-'END'
+		import socket, struct, time
+		for _ in range(5):
+		    s = socket.create_connection(("10.77.0.2", 25))
+		    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+		    s.close()
+	END
+	crowd behind 25 1 10.77.0.2
+	is "$(served behind)" 1 "after five connections that were reset at once one is served"
+	leave behind
+	unlike "$(log_since)" 'standard input is no TCP' "nobody is told that inetd is set up wrongly"
+}
+
 load() {
 	here
 	crowd idle 2503 1 10.77.0.2
@@ -235,6 +279,8 @@ in_all
 of_one
 killed
 back_end
+stubborn
+reset_early
 load
 early
 no_file
