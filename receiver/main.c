@@ -327,23 +327,32 @@ find_users(struct monitor *m, struct launch *launch)
 	return m->user != 0 && launch->user != 0;
 }
 
-/* The engine's walls. Without them no client is served, and the log says what to mend. */
+/* Nobody can be served: the log says what to mend, and the client hears it in a word. */
+static void
+turn_away(const struct monitor *m, const char *what, const char *why, const char *code,
+    const char *text)
+{
+	struct log_line l;
+	char reply[512];
+	int n;
+
+	log_start(&l, NULL);
+	log_words(&l, what);
+	log_add(&l, "reason", why);
+	log_send(&l, LOG_ERR);
+	n = snprintf(reply, sizeof(reply), "%s %.255s %s\r\n", code, m->name, text);
+	(void)send(STDIN_FILENO, reply, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* The engine's walls. Without them no client is served. */
 static bool
 find_walls(struct monitor *m, struct launch *launch)
 {
-	char why[SANDBOX_REASON_MAX] = "user nobody or blackpony-net is root", reply[512];
-	struct log_line l;
-	int n;
+	char why[SANDBOX_REASON_MAX] = "user nobody or blackpony-net is root";
 
 	if (find_users(m, launch) && (launch->root = sandbox_root(BLACKPONY_EMPTY, why)) >= 0)
 		return true;
-	log_start(&l, NULL);
-	log_words(&l, "no sandbox");
-	log_add(&l, "reason", why);
-	log_send(&l, LOG_ERR);
-	n = snprintf(reply, sizeof(reply), "421 4.3.5 %.255s System incorrectly configured\r\n",
-	    m->name);
-	(void)send(STDIN_FILENO, reply, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	turn_away(m, "no sandbox", why, "421 4.3.5", "System incorrectly configured");
 	return false;
 }
 
@@ -386,6 +395,9 @@ serve(const struct settings *set)
 		(void)close(launch.root);
 		monitor_run(&m);
 		(void)close(m.engine);
+	} else {
+		turn_away(
+		    &m, "no engine", strerror(errno), "421 4.3.2", "System out of resources");
 	}
 	key_free(m.key);
 	/* The session's slot is taken until the last process of it is gone: a back end may need

@@ -34,7 +34,13 @@ hosts() {
 		2504 stream tcp nowait.1000 root $receiver receiver -g 1500
 		2505 stream tcp nowait.1000 root $receiver receiver -m 0 -M 0 -L 0
 		2506 stream tcp nowait.1000 root $receiver receiver -m 1 -- /usr/local/bin/stubborn
+		2507 stream tcp nowait.1000 root /usr/local/bin/few few
 	CONF
+	host_put b /usr/local/bin/few 755 <<-END
+		#!/bin/sh
+		ulimit -n 7
+		exec $receiver
+	END
 	host_put b /usr/local/bin/stubborn 755 <<-'END'
 		#!/bin/sh
 		echo '220 stubborn'
@@ -180,6 +186,15 @@ reset_early() {
 	unlike "$(log_since)" 'standard input is no TCP' "nobody is told that inetd is set up wrongly"
 }
 
+# Enough for all but the socket between monitor and engine.
+no_engine() {
+	here
+	crowd poor 2507 1 10.77.0.2
+	is "$(heard poor)" "421 4.3.2 mail.b.test System out of resources" "no engine can be started: the client hears it"
+	like "$(log_since)" 'no engine, reason="Too many open files"' "and the log has it"
+	leave poor
+}
+
 load() {
 	here
 	crowd idle 2503 1 10.77.0.2
@@ -281,6 +296,7 @@ killed
 back_end
 stubborn
 reset_early
+no_engine
 load
 early
 no_file
