@@ -16,6 +16,7 @@
 #define TALK_KINDS 16
 #define TALK_TEXT 100000
 #define TALK_FLOOD 14
+#define TALK_FLOODS 4
 #define TALK_COUNT(list) (sizeof(list) / sizeof(list)[0])
 
 /* What the session said to one side. */
@@ -296,7 +297,8 @@ static inline void
 talk_say(struct talk *t, enum session_side side, const char *line, uint8_t how)
 {
 	static uint8_t text[TALK_TEXT];
-	const size_t n = strlen(line), times = how < TALK_FLOOD ? 1 : (size_t)1024 << (how % 4);
+	const bool flood = how >= TALK_FLOOD && t->floods++ < TALK_FLOODS;
+	const size_t n = strlen(line), times = flood ? (size_t)1024 << (how % 4) : 1;
 	size_t used = 0;
 
 	for (size_t i = 0; i < times && used + n <= sizeof text; i++, used += n)

@@ -10,6 +10,8 @@ static const struct say helo[] = {SAY("HELO mta.test\r\n", 1), MAIL,
 static const struct say ehlo_helo[] = {
     EHLO, SAY("HELO mta.test\r\n", 1), MAIL, SAY("RCPT TO:<b@mx.test>\r\n", 1), QUIT, END};
 static const struct say two[] = {EHLO, MAIL, RCPT, BODY, MAIL, RCPT, BODY, QUIT, END};
+static const struct say two_and_more[] = {
+    EHLO, MAIL, RCPT, BODY, MAIL, RCPT, BODY, SAY("XPONY 1 ROT13\r\n", 1), QUIT, END};
 static const struct say reset[] = {EHLO, MAIL, SAY("RCPT TO:<b@mx.test>\r\n", 1),
     SAY("RSET\r\n", 1), MAIL, SAY("RSET\r\n", 1), MAIL, RCPT, BODY, QUIT, END};
 static const struct say eager[] = {EHLO,
@@ -119,6 +121,16 @@ static const struct scenario scenarios[] = {
 		 "DATA\r\nNOOP\r\n.\r\nQUIT\r\n",
 	.told = "BACKEND \n",
 	.suite = ""},
+    {.name = "plain client, two messages: behind them commands are looked at again",
+	.how = NO_CLIENT,
+	.script = two_and_more,
+	.replies = "250 2.1.0 sender ok\r\n" TWO "250 2.0.0 accepted\r\n"
+		   "250 2.1.0 sender ok\r\n" TWO "250 2.0.0 accepted\r\n"
+		   "503 5.5.1 Bad sequence of commands\r\n221 2.0.0 bye\r\n",
+	.heard = "[1]" HEARD "MAIL FROM:<a@mta.test>\r\n" HEARD_RCPT "QUIT\r\n",
+	.told = "BACKEND \n",
+	.messages = 2,
+	.suite = ""},
     {.name = "plain client, HELO: no keywords",
 	.how = NO_CLIENT,
 	.script = helo,
@@ -224,8 +236,9 @@ static const struct scenario scenarios[] = {
     {.name = "EHLO refused, then HELO",
 	.script = ehlo_helo,
 	.rules = no_ehlo,
-	.replies = R220 "502 5.5.1 mx.test [192.0.2.1] said: what?\r\n250 back\r\n250 2.1.0 sender ok\r\n"
-			"250 2.1.5 recipient ok\r\n" BYE,
+	.replies = R220
+	"502 5.5.1 mx.test [192.0.2.1] said: what?\r\n250 back\r\n250 2.1.0 sender ok\r\n"
+	"250 2.1.5 recipient ok\r\n" BYE,
 	.heard = "[1]EHLO mta.test\r\nHELO mta.test\r\nMAIL FROM:<a@mta.test>\r\n"
 		 "RCPT TO:<b@mx.test>\r\nQUIT\r\n",
 	.told = UPGRADED,
