@@ -42,6 +42,7 @@ struct talk {
 	uint8_t code[3]; /* the last octets that were said to the session in reply */
 	bool tls;        /* STARTTLS went by */
 	bool was_full;   /* ever, on any side */
+	unsigned floods;
 
 	/* Given by the target. A line comes without its end; a question is one that needs an
 	 * answer. */
