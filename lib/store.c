@@ -18,6 +18,9 @@
 #define STORE_TURN "turn" /* locked by whoever writes */
 #define TURN_MS 10000     /* then the mail goes on and is not remembered */
 #define TURN_PAUSE_MS 1
+#define OPEN_TRIES 200 /* a pause each */
+
+static const struct timespec turn_pause = {.tv_nsec = TURN_PAUSE_MS * 1000000L};
 
 struct store {
 	MDB_env *env;
@@ -159,7 +162,6 @@ store_read(struct store *s, store_work *work, void *context)
 static int
 take_turn(const struct store *s)
 {
-	const struct timespec pause = {.tv_nsec = TURN_PAUSE_MS * 1000000L};
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	const int64_t end = clock_ms() + TURN_MS;
 	int fd, error;
@@ -174,7 +176,7 @@ take_turn(const struct store *s)
 			(void)close(fd);
 			return error == EAGAIN || error == EACCES ? -EBUSY : -error;
 		}
-		(void)nanosleep(&pause, NULL);
+		(void)nanosleep(&turn_pause, NULL);
 	}
 	return fd;
 }
@@ -252,6 +254,31 @@ open_environment(struct store *s)
 	return error;
 }
 
+static void
+close_environment(struct store *s)
+{
+	store_enter();
+	mdb_env_close(s->env); /* NULL-safe */
+	store_leave();
+	s->env = NULL;
+}
+
+/* LMDB 0.9.31 destroys its locks when the last user closes (0.9.24 did not). Who opens in that
+ * moment finds them destroyed, EINVAL, and must open again. t/19b-pins-many meets it on
+ * Debian 13. */
+static int
+open_between_closes(struct store *s)
+{
+	int error = open_environment(s);
+
+	for (int i = 0; error == EINVAL && i < OPEN_TRIES; i++) {
+		close_environment(s);
+		(void)nanosleep(&turn_pause, NULL);
+		error = open_environment(s);
+	}
+	return error;
+}
+
 struct store *
 store_open(const char *directory, char why[STORE_REASON_MAX])
 {
@@ -266,7 +293,7 @@ store_open(const char *directory, char why[STORE_REASON_MAX])
 	if (!store_files_prepare(&s->files, directory, why))
 		goto refused;
 	guard_set(s->files.directory);
-	error = open_environment(s);
+	error = open_between_closes(s);
 	if (error == 0)
 		return s;
 	store_explain(s, error, why);
@@ -284,9 +311,7 @@ store_close(struct store *s)
 {
 	if (s == NULL)
 		return;
-	store_enter();
-	mdb_env_close(s->env); /* NULL-safe */
-	store_leave();
+	close_environment(s);
 	guard_remove();
 	close(s->files.directory);
 	free(s);
