@@ -366,6 +366,11 @@ server_timeout(const struct session *s)
 	case SERVER_BANNER:
 		return SECONDS_BANNER;
 	case SERVER_COMMAND:
+		/* The client's turn: silent, it holds a slot and a back end for nothing (RFC
+		 * 5321 section 4.5.3.2.7). */
+		if (s->pending == 0 && buf_len(&s->far.in) == 0)
+			return engine_patience(s);
+		return SECONDS_DIALOGUE;
 	case SERVER_BODY:
 	case SERVER_RAW:
 		return SECONDS_DIALOGUE;

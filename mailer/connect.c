@@ -197,14 +197,17 @@ await_connect(int fd, int64_t deadline, int watch_fd)
 {
 	struct pollfd p[2] = {{fd, POLLOUT, 0}, {watch_fd, POLLRDHUP, 0}};
 	int64_t left;
-	int error = 0;
+	int error = 0, ready;
 	socklen_t n = sizeof error;
 
 	do {
 		left = deadline - clock_ms();
 		if (left <= 0)
 			return ETIMEDOUT;
-	} while (poll(p, 2, (int)left) < 0 && errno == EINTR);
+		ready = poll(p, 2, (int)left);
+	} while (ready < 0 && errno == EINTR);
+	if (ready < 0)
+		return errno;
 	if (p[1].revents != 0)
 		return HANGUP;
 	if (p[0].revents == 0)

@@ -238,8 +238,10 @@ slots_take(struct slots *s, unsigned all, unsigned each, const struct sockaddr_s
 	enum slots_result result;
 
 	if (!begin_turn(s)) {
+		const bool busy = errno == EAGAIN || errno == EACCES;
+
 		(void)failed(why, "slots", "cannot be locked");
-		return SLOTS_FAULT;
+		return busy ? SLOTS_ALL : SLOTS_FAULT;
 	}
 	if (each > 0 && r.family != 0 && count(s, &r) >= each)
 		result = SLOTS_ADDRESS;

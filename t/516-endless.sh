@@ -58,8 +58,7 @@ clients() {
 	client hello:half 0 9 '(-|221 .*|421 .*)'
 	client mail:line 0 9 "$too_long"
 	client mail:drip 2 12 "$timeout"
-	# sendmail ends it, without a word; that it did, the client is told.
-	client mail:silence 2 14 '421 4.3.0 Out of resources, try again later'
+	client mail:silence 2 14 "$timeout"
 	client mail:half 0 9 '(-|221 .*|421 .*)'
 	client body:drip 2 12 "$timeout"
 	client body:silence 2 12 "$timeout"
