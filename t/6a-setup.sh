@@ -174,6 +174,15 @@ ok "port 25 is sendmail's again" wait_for 10 eval '[ "$(owner)" = sendmail-mta ]
 nok "no copies are left" test -e "$(host_root a)/var/backups/blackpony"
 cp "$WORLD/example" "$example"
 
+# The machine dies before enabling has noted that it is done.
+setup --with inetd enable
+host_run a mv /var/backups/blackpony/with /var/backups/blackpony/begun
+setup disable
+like "$said" '^blackpony-setup: the last enable, which was cut off: failed; everything is made as it was' \
+	"an enable that was cut off is undone by the next command"
+is_files "$before" "every file is as it was"
+ok "port 25 is sendmail's again" wait_for 10 eval '[ "$(owner)" = sendmail-mta ]'
+
 # A sendmail.mc without any daemon: sendmail would have port 25 by itself.
 edit_mc -e '/^DAEMON_OPTIONS(.*inet6,$/,/dnl$/d; /^DAEMON_OPTIONS(.*465,$/,/dnl$/d; /^DAEMON_OPTIONS/d; /^FEATURE(.no_default_msa/d'
 configure
