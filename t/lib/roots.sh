@@ -4,7 +4,9 @@
 # A system is a tree in $BLACKPONY_CACHE, made at the first use (minutes, and 400 to 900 MB), and seen
 # by its hosts through an overlay. Nothing is installed on the machine.
 
-root_mirror=${BLACKPONY_MIRROR:-http://deb.debian.org/debian}
+# The machine's own; BLACKPONY_MIRROR names another.
+root_mirror=${BLACKPONY_MIRROR:-$(apt-get indextargets --format '$(SITE) $(LABEL)' 'Created-By: Packages' |
+	sed -n 's/ Debian$//p' | head -n 1)}
 
 # root_packages NAME: what is installed in the tree SUITE-mail or SUITE-build.
 root_packages() {
