@@ -13,10 +13,10 @@ setup() {
 	status=$?
 }
 
-# files: every file below /etc with its mode, owner and sum.
+# files: every file below /etc: its sum, and its mode and owner.
 files() {
-	host_run a sh -c 'cd / && find etc ! -type d ! -name "*.blackpony-new" -printf "%p %m %u:%g " -exec sha256sum {} \; 2>&1 |
-		grep -v "^etc/\(passwd\|group\|shadow\|gshadow\|subuid\|subgid\|mtab\)-\{0,1\} "' | LC_ALL=C sort
+	host_run a sh -c 'cd / && find etc ! -type d -printf "%p %m %u:%g %l\n" && find etc -type f -exec sha256sum {} +' |
+		grep -Ev '(^| )etc/(passwd|group|shadow|gshadow|subuid|subgid|mtab)-?($| )' | LC_ALL=C sort
 }
 
 # is_files WANTED NAME: they are as they were.

@@ -86,13 +86,13 @@ root_log() {
 	host_run "$1" sh -c 'if [ -d /run/systemd/system ]; then journalctl -o short --no-pager; else cat /var/log/mail.log; fi'
 }
 
-# root_files NAME: every file and directory of the host with mode, owner and sum, but for what changes
-# by itself and what dpkg notes.
+# root_files NAME: every file and directory of the host, a line "path type mode owner" each, and one
+# "path sum" for a file; but for what changes by itself and what dpkg notes.
 root_files() {
-	host_run "$1" sh -c 'cd / && find etc usr var opt root home boot srv -xdev \
-		\( -path var/lib/dpkg -o -path var/log -o -path var/cache -o -path var/lib/systemd -o -path var/tmp \) -prune \
-		-o -type d -printf "%p %y %m %u:%g\n" -o -type l -printf "%p %y %u:%g %l\n" \
-		-o -type f -printf "%p %y %m %u:%g " -exec sha256sum {} \;' |
-		sed 's/  [^ ]*$//' | grep -Ev '^etc/(passwd|group|shadow|gshadow|subuid|subgid|ld.so.cache|machine-id|mtab)-? ' |
-		grep -Ev '^(etc/\.pwd\.lock|var/lib/sendmail/.*\.st|var/lib/private|etc/ld\.so\.cache) ' | LC_ALL=C sort
+	host_run "$1" sh -c 'cd / && set -- etc usr var opt root home boot srv -xdev \
+			\( -path var/lib/dpkg -o -path var/log -o -path var/cache -o -path var/lib/systemd -o -path var/tmp \) -prune
+		find "$@" -o -printf "%p %y %m %u:%g %l\n"
+		find "$@" -o -type f -exec sha256sum {} + | sed "s/^\([^ ]*\)  \(.*\)/\2 \1/"' |
+		grep -Ev '^etc/(passwd|group|shadow|gshadow|subuid|subgid|ld\.so\.cache|machine-id|mtab|\.pwd\.lock)-? ' |
+		grep -Ev '^(var/lib/sendmail/.*\.st|var/lib/private) ' | LC_ALL=C sort
 }
