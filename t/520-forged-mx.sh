@@ -63,7 +63,8 @@ for way in "-p 587 127.0.0.1" "/usr/sbin/sendmail -bs -Am"; do
 		'Subject: swap.alias' '' 'to an alias' . QUIT | host_run a python3 "$abs_top_srcdir/t/tools/talk.py" $way)" \
 		'^250 2\.0\.0 .*accepted' "swap.alias: taken by ${way%% -A*}"
 done
-deferrals() { host_log a | grep -c 'to=<*bob@swap\.alias\.test.*dsn=4\.7\.5'; }
+# The daemon may try once more what waits when it starts.
+deferrals() { host_log a | sed -n 's/.*: \([^ ]*\): to=<*bob@swap\.alias\.test.*dsn=4\.7\.5.*/\1/p' | sort -u | wc -l; }
 three_deferrals() { [ "$(deferrals)" = 3 ]; }
 ok "swap.alias: all three wait" wait_for 20 three_deferrals || diag "$(host_log a | grep swap.alias)"
 tried
