@@ -124,7 +124,9 @@ class Between:
             if begin >= 0 and self.of_offer != line.upper().startswith(b"XPONY"):
                 self.length = len(reply) - 2 - begin if self.of_offer else len(reply)
                 if self.bit:
-                    reply = replace(reply, begin + self.at, reply[begin + self.at] ^ self.bit)
+                    changed = reply[begin + self.at] ^ self.bit
+                    # Not where the line ends: that is no offer any more, and another test's.
+                    reply = replace(reply, begin + self.at, changed ^ 1 if changed in b"\r\n" else changed)
             client.raw(reply)
             if line.upper().startswith(b"XPONY"):
                 return self.end(client.sock) if self.bit else self.splice(client.sock, server.sock)
