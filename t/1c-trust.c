@@ -679,11 +679,11 @@ test_not_remembered(void)
 static void
 clean_up(const char *store)
 {
+	static const char *const files[] = {"data.mdb", "lock.mdb", "turn"};
 	char name[96];
 
-	for (unsigned i = 0; i < 2; i++) {
-		(void)snprintf(
-		    name, sizeof(name), "%s/%s", store, i == 0 ? "data.mdb" : "lock.mdb");
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		(void)snprintf(name, sizeof(name), "%s/%s", store, files[i]);
 		(void)unlink(name);
 	}
 	(void)rmdir(store);
