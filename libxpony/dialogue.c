@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LINE_MAX_TEXT 510 /* RFC 5321 section 4.5.3.1.5: 512 with CRLF */
+#define BODY_END 5        /* CRLF . CRLF */
 
 enum dialogue_barrier
 dialogue_barrier(enum smtp_verb verb)
@@ -39,28 +40,57 @@ dialogue_wants_keyword(const uint8_t *text, size_t n, bool upgraded)
 	return n < len || !smtp_is(text, len, chunking);
 }
 
+/* One octet of the end, or not. */
+static void
+match(struct body *b, uint8_t c)
+{
+	static const uint8_t end[BODY_END] = {'\r', '\n', '.', '\r', '\n'};
+
+	if (c == end[b->matched])
+		b->matched++;
+	else
+		b->matched = c == '\r' ? 1 : 0;
+}
+
+/* No part of the end was seen before p: to the octet behind the first dot that stands at the
+ * start of a line, or to where the end may begin. Only dots are looked at, since most bodies
+ * have few; CR and LF have to come between one and the next that counts. */
+static size_t
+skip_lines(struct body *b, const uint8_t *p, size_t n)
+{
+	const uint8_t *dot;
+	size_t i;
+
+	for (i = 2; i < n && (dot = memchr(p + i, '.', n - i)) != NULL; i += 3) {
+		i = (size_t)(dot - p);
+		if (p[i - 1] == '\n' && p[i - 2] == '\r') {
+			b->matched = 3;
+			return i + 1;
+		}
+	}
+	if (p[n - 1] == '\r')
+		b->matched = 1;
+	else if (n >= 2 && p[n - 1] == '\n' && p[n - 2] == '\r')
+		b->matched = 2;
+	return n;
+}
+
 size_t
 body_scan(struct body *b, const uint8_t *p, size_t n, bool *ended)
 {
-	static const uint8_t end[] = {'\r', '\n', '.', '\r', '\n'};
-	size_t i;
+	size_t i = 0;
 
 	if (!b->started) {
 		b->started = true;
 		b->matched = 2; /* the CRLF of the DATA line counts: an empty body is ".CRLF" */
 	}
-	*ended = false;
-	for (i = 0; i < n; i++) {
-		if (p[i] == end[b->matched])
-			b->matched++;
+	while (i < n && b->matched < BODY_END)
+		if (b->matched > 0)
+			match(b, p[i++]);
 		else
-			b->matched = p[i] == '\r' ? 1 : 0;
-		if (b->matched == sizeof(end)) {
-			*ended = true;
-			return i + 1;
-		}
-	}
-	return n;
+			i += skip_lines(b, p + i, n - i);
+	*ended = b->matched == BODY_END;
+	return i;
 }
 
 size_t
