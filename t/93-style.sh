@@ -7,8 +7,8 @@ cd "$abs_top_srcdir" || bail "no sources"
 
 programs='compat fuzz keygen lib libxpony mailer receiver report'
 # shellcheck disable=SC2086 # words
-mapfile -t sources < <(find $programs t -name '*.[ch]' | LC_ALL=C sort)
-mapfile -t scripts < <(find t fuzz setup check quickstart autogen.sh .ci -path fuzz/corpus -prune -o -type f -print 2>/dev/null | LC_ALL=C sort |
+mapfile -t sources < <(find $programs t bench -name '*.[ch]' | LC_ALL=C sort)
+mapfile -t scripts < <(find t bench fuzz setup check quickstart autogen.sh .ci -path fuzz/corpus -prune -o -type f -print 2>/dev/null | LC_ALL=C sort |
 	while read -r file; do
 		case $(head -c 2 "$file" | tr -d '\0') in '#!') echo "$file" ;; esac
 	done)
@@ -61,6 +61,6 @@ is "$(without_comment "${sources[@]}" && scripts_without "${scripts[@]}")" "" "e
 is "$(long_functions "${sources[@]}")" "" "functions are of 60 lines at most"
 is "$(forbidden_calls "${ours[@]}" | sed 's/[ 	].*//')" "" "no call that STYLE forbids"
 # shellcheck disable=SC2086 # words
-is "$(yet_to_do $programs t doc README.md | grep -v '^t/93-style')" "" "nothing is marked as yet to be done"
+is "$(yet_to_do $programs t bench doc README.md | grep -v '^t/93-style')" "" "nothing is marked as yet to be done"
 is "$(secret_comparisons "${ours[@]}" | grep -v '^fuzz/')" "" "no secret is compared by memcmp()"
 done_testing

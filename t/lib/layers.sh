@@ -23,6 +23,8 @@ layer_packages() {
 	ldns) echo ldnsutils ;;
 	tools) echo tcpdump swaks iputils-ping openssl python3 ;;
 	swaks) echo swaks libnet-ssleay-perl libio-socket-inet6-perl ;;
+	stunnel) echo stunnel4 libwrap0 libsystemd0 ;;
+	spiped) echo spiped ;;
 	sasl) echo sasl2-bin libsasl2-modules libsasl2-modules-db ;;
 	*) return 1 ;;
 	esac
