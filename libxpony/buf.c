@@ -131,3 +131,16 @@ buf_clear(struct buf *b)
 {
 	buf_drop(b, buf_len(b));
 }
+
+bool
+buf_hand_over(struct buf *from, struct buf *to)
+{
+	const struct buf held = *from;
+
+	if (from->data == NULL || to->data == NULL || from->limit != to->limit ||
+	    buf_len(to) > 0)
+		return false;
+	*from = *to;
+	*to = held;
+	return true;
+}

@@ -40,5 +40,8 @@ bool buf_puts(struct buf *b, const char *text);
 /* Drops the first n waiting octets (n <= buf_len), wiping them. */
 void buf_drop(struct buf *b, size_t n);
 void buf_clear(struct buf *b);
+/* What waits in `from` goes to the empty `to`, without a copy, since their memory changes hands.
+ * False, and nothing done, when `to` is not empty or of another limit, or one has no memory yet. */
+bool buf_hand_over(struct buf *from, struct buf *to);
 
 #endif

@@ -112,6 +112,30 @@ channel_is_amid(const struct channel *c)
 	       buf_room(&c->in) >= RECORD_DATA_MAX;
 }
 
+/* In clear what is to be sent lies ready as it is. */
+static const struct buf *
+outgoing(const struct channel *c)
+{
+	if (c->mode == CHANNEL_CLEAR && buf_len(&c->wire_out) == 0)
+		return &c->out;
+	return &c->wire_out;
+}
+
+const uint8_t *
+channel_output(const struct channel *c, size_t *n)
+{
+	const struct buf *b = outgoing(c);
+
+	*n = buf_len(b);
+	return buf_head(b);
+}
+
+void
+channel_written(struct channel *c, size_t n)
+{
+	buf_drop(outgoing(c) == &c->out ? &c->out : &c->wire_out, n);
+}
+
 static enum err
 flush_clear(struct channel *c)
 {
@@ -135,7 +159,9 @@ channel_flush(struct channel *c, bool all)
 	size_t n = buf_len(&c->out);
 	enum err e;
 
-	if (c->mode != CHANNEL_RECORDS)
+	if (c->mode == CHANNEL_CLEAR)
+		return ERR_NONE;
+	if (c->mode == CHANNEL_ROT)
 		return flush_clear(c);
 	if (!all)
 		n -= n % FULL_FLIGHT;

@@ -22,7 +22,7 @@ struct channel {
 	struct record *record; /* sodium_malloc; owned */
 	struct buf in, out;    /* SMTP octets: received, to be sent */
 	struct buf wire_in;    /* records not yet opened */
-	struct buf wire_out;   /* octets for the socket */
+	struct buf wire_out;   /* octets for the socket, before those of a clear `out` */
 	bool eof;              /* the socket has ended */
 	bool shut;             /* nothing more will be put out: our end was said */
 	bool deaf;             /* nothing more is read */
@@ -52,8 +52,12 @@ bool channel_ended(const struct channel *c);
 /* True when the rest of a record is still to come. */
 bool channel_is_amid(const struct channel *c);
 
-/* Sends what waits in out. all == false: only full records, so that the rest may still join
- * them. */
+/* What the socket is to take now; then how much of it it took. */
+const uint8_t *channel_output(const struct channel *c, size_t *n);
+void channel_written(struct channel *c, size_t n);
+
+/* Seals what waits in out; what is in clear waits there until the socket takes it. all == false:
+ * only full records, so that the rest may still join them. */
 enum err channel_flush(struct channel *c, bool all);
 /* Says the end: seals the close (records). The socket may be shut once wire_out is empty.
  * ERR_LIMIT while wire_out has no room for it: then nothing is said yet. */

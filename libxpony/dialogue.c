@@ -102,6 +102,8 @@ dialogue_move(struct buf *from, struct buf *to, size_t n)
 		n = have;
 	if (n > room)
 		n = room;
+	if (n > 0 && n == have && buf_hand_over(from, to))
+		return n;
 	if (n == 0 || !buf_put(to, buf_head(from), n))
 		return 0;
 	buf_drop(from, n);

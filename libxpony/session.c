@@ -202,16 +202,19 @@ session_eof(struct session *s, enum session_side side)
 const uint8_t *
 session_output(struct session *s, enum session_side side, size_t *n)
 {
-	struct buf *b = side == SESSION_FAR ? &s->far.wire_out : &s->near_out;
-
-	*n = buf_len(b);
-	return buf_head(b);
+	if (side == SESSION_FAR)
+		return channel_output(&s->far, n);
+	*n = buf_len(&s->near_out);
+	return buf_head(&s->near_out);
 }
 
 void
 session_written(struct session *s, enum session_side side, size_t n)
 {
-	buf_drop(side == SESSION_FAR ? &s->far.wire_out : &s->near_out, n);
+	if (side == SESSION_FAR)
+		channel_written(&s->far, n);
+	else
+		buf_drop(&s->near_out, n);
 }
 
 bool
@@ -255,8 +258,11 @@ engine_patience(const struct session *s)
 unsigned
 session_patience(const struct session *s)
 {
-	bool owes = buf_len(&s->far.wire_out) > 0 || channel_is_amid(&s->far);
+	bool owes;
+	size_t n;
 
+	(void)channel_output(&s->far, &n);
+	owes = n > 0 || channel_is_amid(&s->far);
 	if (is_server(s))
 		return server_patience(s, owes);
 	return client_patience(s, owes);

@@ -54,6 +54,32 @@ test_queue(void)
 }
 
 static void
+test_hand_over(void)
+{
+	struct buf from, to, other;
+	const uint8_t *memory;
+
+	buf_init(&from, 8);
+	buf_init(&to, 8);
+	ok(!buf_hand_over(&from, &to), "without memory nothing is handed over");
+	ok(buf_take(&from, 8) && buf_take(&to, 8) && buf_take(&other, 9), "three queues");
+	(void)buf_puts(&from, "xabc");
+	buf_drop(&from, 1);
+	memory = buf_head(&from);
+	ok(!buf_hand_over(&from, &other) && holds(&from, "abc"), "not to one of another limit");
+	ok(buf_hand_over(&from, &to) && holds(&to, "abc") && holds(&from, ""), "handed over");
+	ok(buf_head(&to) == memory && from.data != to.data,
+	    "by the memory, each still has its own");
+	(void)buf_puts(&from, "def");
+	ok(!buf_hand_over(&from, &to) && holds(&from, "def") && holds(&to, "abc"),
+	    "not behind others");
+	ok(buf_puts(&to, "12345") && holds(&to, "abc12345"), "the limit is what it was");
+	buf_free(&from);
+	buf_free(&to);
+	buf_free(&other);
+}
+
+static void
 test_reserve(void)
 {
 	struct buf b;
@@ -120,6 +146,7 @@ int
 main(void)
 {
 	test_queue();
+	test_hand_over();
 	test_reserve();
 	test_wiping();
 	test_err();
