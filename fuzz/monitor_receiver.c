@@ -103,11 +103,11 @@ static void
 look_at_answers(int fd)
 {
 	struct session_answer a;
-	unsigned granted[SESSION_TELL_SETTLED + 1] = {0};
+	unsigned granted[SESSION_ASK_MAIL + 1] = {0};
 	int passed;
 
 	while (request_answered(fd, &a, &passed) == REQUEST_OK) {
-		HOLDS(a.kind <= SESSION_TELL_SETTLED && is_printable(a.text));
+		HOLDS(a.kind <= SESSION_ASK_MAIL && is_printable(a.text));
 		HOLDS((passed >= 0) == (a.granted && a.kind == SESSION_ASK_BACKEND));
 		if (passed >= 0)
 			close(passed);

@@ -71,9 +71,9 @@ packet_send_request(struct input *in, int fd)
 	struct input edits;
 	size_t n = 0;
 
-	q.kind = 1 + how % SESSION_TELL_SETTLED;
+	q.kind = 1 + how % SESSION_ASK_MAIL;
 	q.upgraded = (how & 0x40) != 0;
-	q.reason = (words >> 5) % 3;
+	q.reason = (words >> 5) % (SESSION_HOP_KEPT + 1);
 	q.fault = how & 0x20 ? (point & 1 ? ERR_REFUSED : ERR_TIMEOUT) : ERR_CRYPTO;
 	(void)snprintf(q.suite, sizeof q.suite, "%s", suites[words % 5]);
 	(void)snprintf(q.name, sizeof q.name, "%s", names[words / 5 % 5]);

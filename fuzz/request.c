@@ -16,8 +16,8 @@ receive(int fd, size_t descriptors)
 	if (request_receive(fd, &q) != REQUEST_OK)
 		return;
 	HOLDS(descriptors == 0);
-	HOLDS(q.kind >= SESSION_ASK_DH && q.kind <= SESSION_TELL_SETTLED);
-	HOLDS(q.reason <= SESSION_HOP_UPGRADE && q.fault < ERR_COUNT);
+	HOLDS(q.kind >= SESSION_ASK_DH && q.kind <= SESSION_ASK_MAIL);
+	HOLDS(q.reason <= SESSION_HOP_KEPT && q.fault < ERR_COUNT);
 	HOLDS(q.report.fault < ERR_COUNT && q.commitment.keys <= COMMITMENT_KEYS);
 	HOLDS(IS_TERMINATED(q.suite) && IS_TERMINATED(q.name) && IS_TERMINATED(q.text));
 	HOLDS(IS_TERMINATED(q.report.suite) && IS_TERMINATED(q.report.hello));

@@ -122,7 +122,8 @@ drain_both(struct turn *t)
 static void
 drop_side(struct turn *t, const struct session_request *q)
 {
-	if (q->kind == SESSION_ASK_BACKEND && t->r->near_in >= 0) {
+	if ((q->kind == SESSION_ASK_BACKEND || q->kind == SESSION_ASK_MAIL) &&
+	    t->r->near_in >= 0) {
 		(void)drain(t, SESSION_NEAR, t->r->near_out);
 		close_near(t->r);
 	} else if (q->kind == SESSION_ASK_HOP) {
@@ -139,7 +140,10 @@ ask(struct turn *t)
 		drop_side(t, q);
 		if (q->kind == SESSION_TELL_DONE)
 			t->told = true;
-		if (t->r->monitor < 0 || !request_send(t->r->monitor, q))
+		else if (q->kind == SESSION_ASK_MAIL)
+			t->told = false; /* the monitor's end would be news */
+		if ((t->r->monitor < 0 || !request_send(t->r->monitor, q)) &&
+		    q->kind != SESSION_TELL_DONE)
 			session_fail(t->s, ERR_RESOURCE);
 	}
 }
@@ -148,7 +152,8 @@ static void
 take_fd(struct turn *t, const struct session_answer *a, int fd)
 {
 	set_nonblocking(fd);
-	if (a->kind == SESSION_ASK_BACKEND && a->granted) {
+	t->told |= a->kind == SESSION_ASK_MAIL;
+	if ((a->kind == SESSION_ASK_BACKEND || a->kind == SESSION_ASK_MAIL) && a->granted) {
 		close_near(t->r);
 		t->r->near_in = t->r->near_out = fd;
 		t->near_eof = t->near_shut = false;

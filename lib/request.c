@@ -122,6 +122,7 @@ request_answered(int fd, struct session_answer *a, int *passed)
 		return result;
 	if (is_terminated(a->host, sizeof(a->host)) &&
 	    is_terminated(a->address, sizeof(a->address)) &&
+	    is_terminated(a->suite, sizeof(a->suite)) &&
 	    is_terminated(a->text, sizeof(a->text)))
 		return REQUEST_OK;
 	if (*passed >= 0)
@@ -143,8 +144,8 @@ request_receive(int fd, struct session_request *r)
 	}
 	if (result != REQUEST_OK)
 		return result;
-	if (r->kind < SESSION_ASK_DH || r->kind > SESSION_TELL_SETTLED ||
-	    r->reason > SESSION_HOP_UPGRADE || r->fault >= ERR_COUNT ||
+	if (r->kind < SESSION_ASK_DH || r->kind > SESSION_ASK_MAIL ||
+	    r->reason > SESSION_HOP_KEPT || r->fault >= ERR_COUNT ||
 	    r->report.fault >= ERR_COUNT || r->commitment.keys > COMMITMENT_KEYS)
 		return REQUEST_BAD;
 	if (!is_terminated(r->suite, sizeof(r->suite)) ||

@@ -104,6 +104,15 @@ channel_ended(const struct channel *c)
 	return c->eof || c->deaf || (c->mode == CHANNEL_RECORDS && c->record->rx.closed);
 }
 
+bool
+channel_is_quiet(const struct channel *c)
+{
+	return !channel_ended(c) && !c->shut &&
+	       buf_len(&c->in) + buf_len(&c->out) + buf_len(&c->wire_in) +
+			   buf_len(&c->wire_out) ==
+		   0;
+}
+
 /* A whole one that waits for room in `in` is nobody's debt. */
 bool
 channel_is_amid(const struct channel *c)

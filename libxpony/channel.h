@@ -49,6 +49,8 @@ enum err channel_decode(struct channel *c);
 /* True when no octet will come any more: socket ended, or the peer's close was read. */
 bool channel_ended(const struct channel *c);
 
+/* Nothing waits in it, either way, and it goes on. */
+bool channel_is_quiet(const struct channel *c);
 /* True when the rest of a record is still to come. */
 bool channel_is_amid(const struct channel *c);
 

@@ -21,6 +21,8 @@ enum {
 	SECONDS_UPGRADE = 60,
 	SECONDS_DIALOGUE = 3900, /* above sendmail's own hour */
 	SECONDS_LEAVING = 5,
+	SECONDS_KEPT = SESSION_KEEP_SECONDS + 10, /* the keeper's own clock comes first */
+	SECONDS_KEPT_REPLY = 10, /* the first reply of a kept session, which may be dead */
 };
 
 static void
@@ -89,7 +91,7 @@ tell_done(struct session *s)
 void
 client_leave(struct session *s, bool quit)
 {
-	bool idle = s->state == CLIENT_COMMAND && s->pending == 0;
+	bool idle = (s->state == CLIENT_COMMAND && s->pending == 0) || s->state == CLIENT_KEPT;
 
 	s->near_shut = true;
 	if (s->state == CLIENT_RAW) {
@@ -99,7 +101,10 @@ client_leave(struct session *s, bool quit)
 		 * never an authenticated close. */
 		channel_abandon(&s->far);
 	}
-	tell_done(s);
+	/* A kept session is to be ready again before the MTA can send the next mail: there the
+	 * report waits for the other engine's end (lib/relay.c sends it then). */
+	if (!quit || (s->client.kept != KEPT_OPEN && s->client.kept != KEPT_USED))
+		tell_done(s);
 	engine_state(s, CLIENT_LEAVING);
 }
 
@@ -199,6 +204,8 @@ lose(struct session *s, const char *why)
 void
 client_lost(struct session *s, const char *why)
 {
+	if (client_kept_lost(s, why))
+		return;
 	switch ((enum client_state)s->state) {
 	case CLIENT_UPGRADE:
 	case CLIENT_DH:
@@ -216,9 +223,13 @@ client_lost(struct session *s, const char *why)
 		break;
 	case CLIENT_COMMAND:
 	case CLIENT_BODY:
-		lose(s, why);
+		if (s->client.behind)
+			client_leave(s, false); /* verdicts are the other engine's affair */
+		else
+			lose(s, why);
 		break;
 	case CLIENT_RAW:
+	case CLIENT_KEPT:
 		client_leave(s, false);
 		break;
 	case CLIENT_LEAVING:
@@ -245,6 +256,8 @@ asked(const struct session *s)
 		return SESSION_ASK_PEER;
 	case CLIENT_CLEAR:
 		return SESSION_ASK_CLEAR;
+	case CLIENT_KEPT:
+		return SESSION_ASK_MAIL;
 	default:
 		return 0;
 	}
@@ -255,6 +268,9 @@ client_fail(struct session *s, enum err fault)
 {
 	if (s->state == CLIENT_VERDICT || s->state == CLIENT_DRAIN) {
 		client_leave(s, false); /* the MTA itself is silent */
+	} else if (s->state == CLIENT_KEPT) {
+		/* Nobody came, or nobody keeps it any more. */
+		client_leave(s, fault == ERR_TIMEOUT || fault == ERR_RESOURCE);
 	} else if (s->state == CLIENT_LEAVING && fault == ERR_TIMEOUT) {
 		engine_state(s, CLIENT_GONE);
 	} else if (asked(s) != 0 && (fault == ERR_TIMEOUT || fault == ERR_RESOURCE)) {
@@ -304,6 +320,8 @@ client_step(struct session *s)
 		return client_mail_raw(s);
 	case CLIENT_VERDICT:
 		return client_mail_verdict(s);
+	case CLIENT_KEPT:
+		return client_kept_step(s);
 	case CLIENT_LEAVING:
 		return leaving(s);
 	case CLIENT_GONE:
@@ -324,6 +342,8 @@ new_host(struct session *s, const struct session_answer *answer)
 	s->client.strict = answer->strict;
 	s->client.suites = answer->suites;
 	s->client.enforce_tls = false;
+	if (answer->kept)
+		client_kept_begin(s, answer);
 	engine_state(s, CLIENT_GREETING);
 }
 
@@ -339,7 +359,12 @@ client_answer(struct session *s, const struct session_answer *answer)
 	/* The answer to what a lost host was asked about counts no more. */
 	if (answer->kind != asked(s))
 		return;
-	if (!answer->granted && s->state == CLIENT_DH) {
+	if (s->state == CLIENT_KEPT) {
+		if (answer->granted)
+			client_kept_mail(s);
+		else
+			client_leave(s, true);
+	} else if (!answer->granted && s->state == CLIENT_DH) {
 		/* The host's key is a point of low order: a bad offer, as a broken message 3
 		 * is. */
 		client_upgrade_failed(s, ERR_CRYPTO, err_text(ERR_CRYPTO));
@@ -380,20 +405,23 @@ client_timeout(const struct session *s)
 		return SECONDS_CONNECT;
 	case CLIENT_GREETING:
 	case CLIENT_HELLO:
-		return SECONDS_GREETING;
+		return client_kept_is_due(s) ? SECONDS_KEPT_REPLY : SECONDS_GREETING;
 	case CLIENT_DH:
 	case CLIENT_UPGRADE:
 	case CLIENT_JUDGE:
 	case CLIENT_CLEAR:
 		return SECONDS_UPGRADE;
 	case CLIENT_CAPS:
-		return SECONDS_REPLY;
+		return client_kept_is_due(s) ? SECONDS_KEPT_REPLY : SECONDS_REPLY;
 	case CLIENT_COMMAND:
+		return client_kept_is_due(s) ? SECONDS_KEPT_REPLY : SECONDS_DIALOGUE;
 	case CLIENT_BODY:
 	case CLIENT_DRAIN:
 	case CLIENT_RAW:
 	case CLIENT_VERDICT:
 		return SECONDS_DIALOGUE;
+	case CLIENT_KEPT:
+		return SECONDS_KEPT;
 	case CLIENT_LEAVING:
 	case CLIENT_GONE:
 		return SECONDS_LEAVING;
@@ -426,7 +454,7 @@ client_phase(const struct session *s)
 {
 	static const char *const phases[] = {"connecting", "greeting", "EHLO", "handshake",
 	    "handshake", "handshake", "policy", "EHLO reply", "dialogue", "body", "body",
-	    "TLS dialogue", "verdict", "leaving", "gone"};
+	    "TLS dialogue", "verdict", "kept", "leaving", "gone"};
 
 	return phases[s->state];
 }

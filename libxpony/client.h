@@ -1,5 +1,6 @@
 /*
- * client - what the three files of the client share; see client.c, client_hop.c, client_mail.c.
+ * client - what the four files of the client share; see client.c, client_hop.c, client_mail.c,
+ * client_kept.c.
  */
 #ifndef XPONY_CLIENT_H
 #define XPONY_CLIENT_H
@@ -30,7 +31,10 @@ bool client_hop_reply(struct session *s);
 bool client_hop_hello(struct session *s);
 void client_hop_upgrade(struct session *s, const uint8_t dh[NOISE_KEY]);
 void client_hop_records(struct session *s, struct record *record);
-/* Gives the MTA the host's EHLO reply; a refusal of it too. */
+/* The keywords that the MTA sees of a host's EHLO reply, put into `out`. */
+void client_hop_put_keywords(
+    const struct session *s, struct buf *out, const struct smtp_reply *r, const uint8_t *p);
+/* Gives the MTA the host's EHLO reply, which waits in far.in and is dropped; a refusal too. */
 void client_hop_keywords(struct session *s, const struct smtp_reply *r, const uint8_t *p);
 /* The monitor granted that this host is spoken to in clear. */
 void client_hop_clear(struct session *s);
@@ -43,5 +47,31 @@ bool client_mail_reply(struct session *s);
 bool client_mail_body(struct session *s, bool drain);
 bool client_mail_interrupted(struct session *s);
 bool client_mail_raw(struct session *s);
+
+/* client_kept.c: an engine that keeps its session for the next mail. */
+
+/* The MTA has said QUIT: may this session wait for another mail? */
+bool client_kept_may(const struct session *s);
+void client_kept_wait(struct session *s);
+bool client_kept_step(struct session *s);
+/* Another mail came: its engine is the near side now. */
+void client_kept_mail(struct session *s);
+/* The first command of that engine; true when something moved. */
+bool client_kept_hello(struct session *s, const uint8_t *line, size_t n);
+
+/* An engine whose host is one of these. */
+
+void client_kept_begin(struct session *s, const struct session_answer *answer);
+/* Commands on their way to it. */
+void client_kept_note(struct session *s, const uint8_t *p, size_t n);
+/* Its first reply. False: it is none that the MTA should see. */
+bool client_kept_reply(struct session *s, const struct smtp_reply *r);
+/* It is gone. True when this could not be noticed: another connection was asked for. */
+bool client_kept_lost(struct session *s, const char *why);
+/* The MTA waits while commands are said once more elsewhere. */
+bool client_kept_replaying(const struct session *s);
+void client_kept_replay(struct session *s, const struct smtp_reply *r, const uint8_t *p);
+/* A reply of it is awaited that should come at once. */
+bool client_kept_is_due(const struct session *s);
 
 #endif

@@ -171,8 +171,9 @@ greeting_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 
 /* The MTA sees the host's own words, less what is not for it: our offer, AUTH (sendmail would
  * try), and inside an upgrade STARTTLS. */
-static void
-put_keywords(struct session *s, const struct smtp_reply *r, const uint8_t *p)
+void
+client_hop_put_keywords(
+    const struct session *s, struct buf *out, const struct smtp_reply *r, const uint8_t *p)
 {
 	const uint8_t *text, *last;
 	size_t i, n, last_n;
@@ -183,25 +184,33 @@ put_keywords(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 		if (!dialogue_wants_keyword(text, n, s->upgraded) ||
 		    smtp_verb(text, n) == SMTP_AUTH)
 			continue;
-		(void)dialogue_line(
-		    &s->near_out, "%d-%.*s", r->code, (int)last_n, (const char *)last);
+		(void)dialogue_line(out, "%d-%.*s", r->code, (int)last_n, (const char *)last);
 		last = text;
 		last_n = n;
 	}
-	(void)dialogue_line(&s->near_out, "%d %.*s", r->code, (int)last_n, (const char *)last);
+	(void)dialogue_line(out, "%d %.*s", r->code, (int)last_n, (const char *)last);
 }
 
 void
 client_hop_keywords(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 {
+	if (client_kept_replaying(s)) {
+		client_kept_replay(s, r, p);
+		return;
+	}
 	if (r->code >= 400)
 		client_attribute(s, &s->near_out, r, p);
 	else
-		put_keywords(s, r, p);
+		client_hop_put_keywords(s, &s->near_out, r, p);
+	if (s->config->keep) {
+		buf_clear(&s->client.ehlo);
+		client_hop_put_keywords(s, &s->client.ehlo, r, p);
+	}
 	s->client.pipelining = r->code == 250 && smtp_reply_has_keyword(r, p, "PIPELINING");
 	s->client.owed = 0;
 	s->pending = 0;
 	s->barrier = BARRIER_NONE;
+	buf_drop(&s->far.in, r->len);
 	engine_state(s, CLIENT_COMMAND);
 }
 
@@ -257,7 +266,6 @@ caps_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 		return;
 	}
 	client_hop_keywords(s, r, p);
-	buf_drop(&s->far.in, r->len);
 }
 
 void
@@ -269,7 +277,6 @@ client_hop_clear(struct session *s)
 	if (smtp_reply_parse(&r, p, buf_len(&s->far.in)) != ERR_NONE)
 		return; /* it was whole when the monitor was asked */
 	client_hop_keywords(s, &r, p);
-	buf_drop(&s->far.in, r.len);
 }
 
 bool

@@ -41,7 +41,10 @@ static void
 quit(struct session *s)
 {
 	(void)dialogue_line(&s->near_out, "221 2.0.0 %s closing", s->config->name);
-	client_leave(s, true);
+	if (client_kept_may(s))
+		client_kept_wait(s);
+	else
+		client_leave(s, true);
 }
 
 /* Keeps the argument of EHLO or HELO; the host will get EHLO in both cases. */
@@ -72,7 +75,7 @@ client_mail_hello(struct session *s)
 		client_leave(s, false);
 		return true;
 	}
-	if (s->client.owed > 0 || (n = mta_line(s, &line)) == 0)
+	if (s->client.owed > 0 || client_kept_replaying(s) || (n = mta_line(s, &line)) == 0)
 		return s->state == CLIENT_LEAVING;
 	switch (smtp_verb(line, n)) {
 	case SMTP_EHLO:
@@ -181,6 +184,7 @@ client_mail_verdict(struct session *s)
 static void
 forward(struct session *s, struct buf *from, size_t n, bool owed)
 {
+	client_kept_note(s, buf_head(from), n);
 	(void)dialogue_move(from, &s->far.out, n);
 	s->pending++;
 	if (owed)
@@ -220,6 +224,7 @@ pass_command(struct session *s, enum smtp_verb verb, size_t n)
 		forward(s, &s->client.held, buf_len(&s->client.held), false);
 		s->client.mail = MAIL_SENT;
 	}
+	s->client.open |= verb == SMTP_MAIL || s->client.mail == MAIL_SENT;
 	if (dialogue_barrier(verb) == BARRIER_EHLO)
 		s->client.helo = verb == SMTP_HELO;
 	s->barrier = dialogue_barrier(verb);
@@ -239,6 +244,8 @@ client_mail_command(struct session *s)
 	}
 	if (s->barrier != BARRIER_NONE || (n = mta_line(s, &line)) == 0)
 		return s->state != CLIENT_COMMAND;
+	if (s->client.fresh)
+		return client_kept_hello(s, line, n);
 	verb = smtp_verb(line, n);
 	if (verb == SMTP_MAIL && s->client.enforce_tls) {
 		client_verdict(s, "451 4.7.5 Policy demands encryption, and no STARTTLS came");
@@ -250,7 +257,7 @@ client_mail_command(struct session *s)
 	if (verb == SMTP_QUIT) {
 		buf_drop(&s->near_in, n);
 		quit(s);
-	} else if (verb == SMTP_MAIL && s->client.pipelining) {
+	} else if (verb == SMTP_MAIL && s->client.pipelining && !s->client.behind) {
 		hold_mail(s, n);
 	} else {
 		pass_command(s, verb, n);
@@ -281,7 +288,7 @@ pass_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 	s->client.owed--;
 	if (refused)
 		(void)dialogue_line(&s->near_out, "%s", s->client.refusal);
-	else if (r->code >= 400 || s->dot)
+	else if ((r->code >= 400 || s->dot) && !s->client.behind)
 		client_attribute(s, &s->near_out, r, p);
 	else
 		(void)buf_put(&s->near_out, p, r->len);
@@ -300,12 +307,26 @@ is_absurd(const struct session *s, int code)
 	       !(code == 334 && s->barrier == BARRIER_AUTH);
 }
 
+/* What the host said is the reason for its loss. The engine in front of us reads it itself. */
+static void
+lose_by_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
+{
+	char said[SESSION_TEXT_MAX];
+
+	dialogue_text(said, sizeof(said), p, smtp_line_text(p, smtp_line(p, r->len)));
+	if (s->client.behind)
+		(void)buf_put(&s->near_out, p, r->len);
+	buf_drop(&s->far.in, r->len);
+	client_lost(s, said);
+}
+
 bool
 client_mail_reply(struct session *s)
 {
 	struct smtp_reply r;
 	const uint8_t *p = buf_head(&s->far.in);
 	enum err e = smtp_reply_parse(&r, p, buf_len(&s->far.in));
+	const bool dot = s->dot;
 
 	if (e == ERR_MORE && !channel_ended(&s->far))
 		return false;
@@ -319,16 +340,15 @@ client_mail_reply(struct session *s)
 	if (s->pending == 0) {
 		/* Nobody asked: a host that shuts down (421). The MTA reads it at its next
 		 * command. */
-		char said[SESSION_TEXT_MAX];
-
-		dialogue_text(said, sizeof(said), p, smtp_line_text(p, smtp_line(p, r.len)));
-		buf_drop(&s->far.in, r.len);
-		client_lost(s, said);
+		lose_by_reply(s, &r, p);
+		return true;
+	}
+	if (!client_kept_reply(s, &r)) {
+		lose_by_reply(s, &r, p);
 		return true;
 	}
 	if (s->barrier == BARRIER_EHLO) {
 		client_hop_keywords(s, &r, p);
-		buf_drop(&s->far.in, r.len);
 		return true;
 	}
 	if (s->client.mail == MAIL_SENT) {
@@ -342,6 +362,10 @@ client_mail_reply(struct session *s)
 	} else {
 		pass_reply(s, &r, p);
 		engine_note_reply(s, r.code, p, r.len);
+	}
+	if (dot) {
+		s->client.open = false;
+		s->client.transactions++;
 	}
 	buf_drop(&s->far.in, r.len);
 	if (--s->pending == 0)

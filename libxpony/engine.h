@@ -39,6 +39,7 @@ enum client_state {
 	CLIENT_DRAIN, /* the host was lost in the body: the rest goes nowhere */
 	CLIENT_RAW,
 	CLIENT_VERDICT, /* no host: every RCPT is told why */
+	CLIENT_KEPT,    /* the MTA is done; asked the monitor for the next mail */
 	CLIENT_LEAVING, /* the MTA is done; the host is told QUIT */
 	CLIENT_GONE,
 };
@@ -46,6 +47,14 @@ enum client_state {
 /* How far the MAIL is that the client answered in the host's place (PROTOCOL.md, "Pipelining").
  */
 enum mail_state { MAIL_NONE, MAIL_HELD, MAIL_SENT, MAIL_REFUSED };
+
+/* The far side is an engine that has kept its session (client_kept.c). */
+enum kept_state {
+	KEPT_NO,
+	KEPT_OPEN, /* it is, and the MTA knows nothing that the host said to this mail */
+	KEPT_USED, /* it is */
+	KEPT_LOST, /* it was, and the MTA has its keywords: `replay` is to be said elsewhere */
+};
 
 struct client_part {
 	char hello[HANDSHAKE_EHLO_MAX + 1]; /* the MTA's EHLO argument */
@@ -64,6 +73,16 @@ struct client_part {
 	unsigned owed;                  /* replies that the MTA waits for */
 	char verdict[SESSION_TEXT_MAX]; /* what every RCPT is told, as a reply line */
 	bool told;                      /* TELL_DONE was sent */
+
+	/* With config->keep. */
+	struct buf ehlo;       /* the host's keywords as the MTA was told them; empty: not yet */
+	bool open;             /* a transaction has begun and was not ended by its dot */
+	unsigned transactions; /* with this host */
+	bool asked;            /* KEPT: ASK_MAIL was sent */
+	bool behind;           /* the near side is another engine, which speaks to the MTA */
+	bool fresh;            /* and its EHLO is still to come */
+	enum kept_state kept;
+	struct buf replay; /* the commands that a kept host was sent, until its first reply */
 };
 
 struct session {
@@ -114,6 +133,7 @@ unsigned server_timeout(const struct session *s);
 unsigned server_patience(const struct session *s, bool owes);
 const char *server_phase(const struct session *s);
 
+bool client_kept_init(struct session *s);
 bool client_step(struct session *s);
 void client_answer(struct session *s, const struct session_answer *answer);
 void client_fail(struct session *s, enum err fault);

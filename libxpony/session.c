@@ -17,7 +17,8 @@ session_new(const struct session_config *config)
 	s->config = config;
 	if (!channel_init(&s->far) || !buf_take(&s->near_in, NEAR_QUEUE) ||
 	    !buf_take(&s->near_out, NEAR_QUEUE) ||
-	    !buf_take(&s->client.held, SMTP_COMMAND_MAX)) {
+	    !buf_take(&s->client.held, SMTP_COMMAND_MAX) ||
+	    (config->keep && !client_kept_init(s))) {
 		session_free(s);
 		return NULL;
 	}
@@ -37,6 +38,8 @@ session_free(struct session *s)
 	buf_free(&s->near_in);
 	buf_free(&s->near_out);
 	buf_free(&s->client.held);
+	buf_free(&s->client.ehlo);
+	buf_free(&s->client.replay);
 	sodium_memzero(s, sizeof(*s));
 	free(s);
 }

@@ -24,6 +24,8 @@ enum session_side { SESSION_NEAR, SESSION_FAR };
 #define SESSION_HOST_MAX 256
 #define SESSION_ADDRESS_MAX 64
 #define SESSION_TEXT_MAX 400
+#define SESSION_KEEP_MAILS 100  /* transactions in one kept session, at most */
+#define SESSION_KEEP_SECONDS 60 /* that it waits for the next mail, at most */
 #define SESSION_PATIENCE 300 /* RFC 5321 section 4.5.3.2 asks for 5 minutes at most places */
 
 /* What the engine asks of the monitor. All fields are the engine's word: the monitor checks
@@ -40,6 +42,9 @@ enum session_request_kind {
 	SESSION_TELL_DONE,   /* the mail's part is over: `report`; no answer */
 	SESSION_TELL_SETTLED, /* server: the plain back end stays, an upgrade would come too
 				 late; no answer */
+	SESSION_ASK_MAIL, /* client: the mail's part is over: `report`; another mail for the
+			     same host would find the session ready: the answer brings its
+			     near side, or is no */
 };
 
 enum session_hop_reason {
@@ -47,6 +52,8 @@ enum session_hop_reason {
 	SESSION_HOP_REFUSED, /* it greeted with 4xx, or left before its EHLO reply, or the
 				monitor refused it */
 	SESSION_HOP_UPGRADE, /* its offer failed: the same host, without or with another try */
+	SESSION_HOP_KEPT,    /* a kept session was lost before it was of any use: the same host,
+				on a connection of its own */
 };
 
 /* Which suites of ours may be used with a host. */
@@ -103,7 +110,12 @@ struct session_answer {
 			   it */
 	uint8_t suites; /* HOP: enum session_suites */
 	uint8_t enforce_tls; /* CLEAR: no MAIL before STARTTLS */
+	uint8_t kept;        /* HOP: it is the near side of an engine that has kept its session:
+				greeting and EHLO reply come from there, and neither offer nor
+				handshake */
 	uint8_t dh[NOISE_KEY];
+	uint8_t key[NOISE_KEY];         /* HOP, kept: the host's key */
+	char suite[SUITE_NAME_MAX + 1]; /* HOP, kept: its suite */
 	char host[SESSION_HOST_MAX];       /* HOP: host name; without one its address */
 	char address[SESSION_ADDRESS_MAX]; /* HOP: "[192.0.2.1]" */
 	char text[SESSION_TEXT_MAX]; /* not granted: an SMTP reply without CRLF, for the MTA or
@@ -116,6 +128,7 @@ struct session_config {
 	struct suite_list suites;
 	int rot;        /* 1..25: ROTn and nothing else */
 	bool offer;     /* server: offer XPONY at all */
+	bool keep;      /* client: ask for another mail (ASK_MAIL), or be given a kept session */
 	uint8_t demand; /* server: enum session_demand */
 	unsigned patience; /* seconds with a far side that goes on too slowly, and on the server
 			      until its first command; 0: SESSION_PATIENCE */
@@ -146,7 +159,7 @@ bool session_shut(const struct session *s, enum session_side side);
 
 /* The next request, once; NULL when there is none. */
 const struct session_request *session_request(struct session *s);
-/* The monitor's answer. For BACKEND and HOP the caller has by then put the new descriptor in
+/* The monitor's answer. For BACKEND, MAIL and HOP the caller has by then put the new descriptor in
  * the place of the old near or far one; buffers of that side are new. */
 void session_answer(struct session *s, const struct session_answer *answer);
 

@@ -392,6 +392,7 @@ serve_request(struct monitor *m, const struct session_request *q)
 		return false;
 	case SESSION_ASK_BACKEND:
 	case SESSION_TELL_SETTLED:
+	case SESSION_ASK_MAIL:
 		break;
 	}
 	return broke_bounds(m, "request");

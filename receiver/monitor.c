@@ -316,6 +316,7 @@ serve_request(struct monitor *m, const struct session_request *q)
 		return false;
 	case SESSION_ASK_HOP:
 	case SESSION_ASK_CLEAR:
+	case SESSION_ASK_MAIL:
 		break;
 	}
 	return broke_bounds(m, "request");

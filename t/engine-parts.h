@@ -107,6 +107,9 @@ struct rule {
 	bool leaves;         /* ends the connection after it */
 };
 
+/* As a rule's reply: none, nor anything later. */
+static const char falls_silent[] = "";
+
 struct answerer {
 	const char *greeting, *ehlo;
 	const struct rule *rules; /* ends with command NULL; before the defaults */
@@ -122,6 +125,8 @@ struct monitor_script {
 	unsigned hops;    /* that are granted */
 	unsigned offers;  /* connections on which an offer may be taken up */
 	const char *text; /* of a refusal */
+	const struct say *const *mails; /* for a session that is kept: the next ones, up to NULL */
+	bool never_mails;               /* and then no answer at all */
 };
 
 struct end { /* what the relay knows of one session */
@@ -155,6 +160,11 @@ struct world {
 	bool tap_always;
 	bool cut_both; /* an end in one direction ends the other too */
 	void *hook;
+	bool keep;              /* the client was started with -K */
+	bool kept;              /* the first hop is a kept session, and the answerer is on the wire */
+	bool host_waits;        /* the server's deadlines are longer than all of the client's */
+	bool rules_once;        /* the answerer's rules are the first host's */
+	const char *later_ehlo; /* of all hosts but the first */
 
 	/* what came of it */
 	struct octets mta_out, mta_in;  /* talker to client, client to talker */
@@ -165,6 +175,9 @@ struct world {
 	struct octets body;
 	struct octets told; /* the monitor: requests in order */
 	struct session_report client_report, server_report;
+	bool host_on_wire;
+	unsigned done;  /* the client's last words to its monitor */
+	unsigned mails; /* that a kept session was given */
 	unsigned messages, connections, backends, stalls, asked_hops, upgrades_failed, settled;
 	struct end client, server;
 	struct answerer now;
@@ -299,6 +312,9 @@ answer_line(struct world *w, const char *line, size_t n, struct octets *out)
 		reply = "503 5.0.0 need MAIL";
 	else if (strict && strncasecmp(line, "DATA", 4) == 0 && !a->rcpt)
 		reply = "503 5.0.0 need RCPT";
+	a->mute = reply == falls_silent;
+	if (a->mute)
+		return;
 	puts_to(out, reply != NULL ? reply : "");
 	puts_to(out, reply != NULL ? "\r\n" : "");
 	if (reply == NULL || r->leaves)
@@ -354,7 +370,7 @@ answer(struct world *w, struct octets *in, struct octets *out)
 		puts_to(out, a->greeting);
 		return true;
 	}
-	while (!a->gone && a->at < in->n) {
+	while (!a->gone && !a->mute && a->at < in->n) {
 		if (a->body) {
 			answer_body(w, in, out);
 		} else if (a->raw) {

@@ -65,6 +65,7 @@ new_session(struct world *w, struct end *e, enum session_role role)
 	c->name = server ? "mx.test" : "blackpony.test";
 	c->rot = server ? w->rot_server : w->rot_client;
 	c->offer = !w->no_offer;
+	c->keep = !server && w->keep;
 	c->demand = server ? (uint8_t)w->demand : 0;
 	suite_list_default(&c->suites);
 	crypto_scalarmult_base(c->s_public, w->secret[server]);
@@ -81,6 +82,10 @@ static inline void
 new_host(struct world *w)
 {
 	w->now = w->answerer;
+	if (w->backends > 0 && w->later_ehlo != NULL)
+		w->now.ehlo = w->later_ehlo;
+	if (w->backends > 0 && w->rules_once)
+		w->now.rules = NULL;
 	w->body.n = 0;
 	note(&w->heard, "[%u]", ++w->backends);
 }
@@ -167,7 +172,13 @@ connect_hop(struct world *w, struct session_answer *a)
 	snprintf(a->host, sizeof a->host, "mx.test");
 	snprintf(a->address, sizeof a->address, "[192.0.2.1]");
 	w->client.far_eof = false;
-	if (w->no_server)
+	a->kept = w->kept && w->connections == 1;
+	if (a->kept) {
+		snprintf(a->suite, sizeof a->suite, "kept-suite");
+		memset(a->key, 7, sizeof a->key);
+	}
+	w->host_on_wire = w->no_server || a->kept;
+	if (w->host_on_wire)
 		new_host(w);
 	else
 		new_session(w, &w->server, SESSION_SERVER);
@@ -176,7 +187,7 @@ connect_hop(struct world *w, struct session_answer *a)
 static inline void
 answer_hop(struct world *w, const struct session_request *q, struct session_answer *a)
 {
-	static const char *const reasons[] = {"FIRST", "REFUSED", "UPGRADE"};
+	static const char *const reasons[] = {"FIRST", "REFUSED", "UPGRADE", "KEPT"};
 
 	note(&w->told, "HOP %s %s\n", reasons[q->reason], q->text);
 	if (q->reason != SESSION_HOP_FIRST)
@@ -215,6 +226,24 @@ answer_backend(struct world *w, const struct session_request *q, struct session_
 	a->granted = true;
 }
 
+/* The kept session's next mail: another talker on a near side of its own. */
+static inline void
+answer_mail(struct world *w, struct session_answer *a)
+{
+	const struct say *next = w->monitor.mails != NULL ? w->monitor.mails[w->mails] : NULL;
+
+	note(&w->told, "MAIL\n");
+	w->client.answered = next != NULL || !w->monitor.never_mails;
+	if (next == NULL)
+		return;
+	w->mails++;
+	w->talker = (struct talker){.script = next, .wait = 1};
+	renew(&w->mta_in);
+	renew(&w->mta_out);
+	w->client.near_eof = false;
+	a->granted = true;
+}
+
 static inline void
 ask_monitor(struct world *w, struct end *e, const struct session_request *q)
 {
@@ -225,6 +254,7 @@ ask_monitor(struct world *w, struct end *e, const struct session_request *q)
 
 	if (q->kind == SESSION_TELL_DONE) {
 		w->client_report = q->report;
+		w->done++;
 		return;
 	}
 	if (q->kind == SESSION_TELL_SETTLED) {
@@ -240,7 +270,9 @@ ask_monitor(struct world *w, struct end *e, const struct session_request *q)
 		    w->monitor.text != NULL ? w->monitor.text : "");
 		return;
 	}
-	if (q->kind == SESSION_ASK_HOP)
+	if (q->kind == SESSION_ASK_MAIL)
+		answer_mail(w, a);
+	else if (q->kind == SESSION_ASK_HOP)
 		answer_hop(w, q, a);
 	else if (q->kind == SESSION_ASK_BACKEND)
 		answer_backend(w, q, a);
@@ -275,6 +307,8 @@ run_end(struct world *w, struct end *e)
 		e->near_out->ended = e->far_out->ended = true;
 		if (e == &w->server)
 			w->server_report = *session_report(e->s);
+		else if (w->done == 0)
+			w->client_report = *session_report(e->s);
 	}
 }
 
@@ -321,7 +355,7 @@ all_turns(struct world *w)
 		busy |= talk(&w->talker, &w->wire[S2C], &w->wire[C2S]);
 	else
 		busy |= talk(&w->talker, &w->mta_in, &w->mta_out);
-	if (w->no_server)
+	if (w->host_on_wire)
 		busy |= answer(w, &w->wire[C2S], &w->wire[S2C]);
 	else
 		busy |= answer(w, &w->back_in, &w->back_out);
@@ -341,7 +375,7 @@ time_out(struct world *w)
 	struct end *ends[] = {&w->client, &w->server};
 
 	for (int i = 0; i < 2; i++) {
-		if (!is_running(ends[i]))
+		if (!is_running(ends[i]) || (i == 1 && w->host_waits && is_running(ends[0])))
 			continue;
 		if (strcmp(session_phase(ends[i]->s), "leaving") != 0 &&
 		    strcmp(session_phase(ends[i]->s), "closing") != 0)
@@ -363,6 +397,7 @@ world_run(struct world *w)
 	else
 		new_session(w, &w->server, SESSION_SERVER);
 	w->connections = w->no_client;
+	w->host_on_wire = w->no_server;
 	for (int idle = 0; idle < 20; idle++) {
 		while (all_turns(w))
 			if (++turns > TURNS_MAX)

@@ -352,6 +352,7 @@ static const char *const kinds[] = {
     [SESSION_ASK_CLEAR] = "clear",
     [SESSION_TELL_DONE] = "done",
     [SESSION_TELL_SETTLED] = "settled",
+    [SESSION_ASK_MAIL] = "mail",
 };
 
 /* Where orders come from, and where answers go. */
