@@ -1,13 +1,14 @@
 # lib.sh: what the rows of the benchmark share. Sourced by bench/row-*.sh, which bench/run starts; brings the
-# test world (t/lib) along. A row's world is two hosts: a sends, with sendmail or Postfix (host p, which has
-# a's network); b takes, on an address for each way that mail can take. Rows that need less make their own.
+# test world (t/lib) along. The world of most rows is two hosts: a sends, with sendmail or with Postfix, whose
+# files are on p, which has a's network; b takes, on an address for each way that mail can take, with sendmail
+# or with Postfix, which is on q.
 #
 #   sample ROW UNIT VARIANT VALUE     a sample of this pass
 #   cannot ROW UNIT VARIANT WHY       there is none
 #   ways_start                        the hosts and all that listens
 #   mailer NAME OPTION...             a mailer of a's that is blackpony's with these options
-#   to WAY COMMAND...                 runs it with the way's domain and address as $domain and $address
 #   rtt MILLISECONDS                  from now on between a and b; rtt_lines MILLISECONDS... first
+#   forgotten                         a knows nothing of other hosts any more
 #   letter DOMAIN                     a message of 1 KB
 #   post WAY                          sends one, from the system that the way asks for; returns when b has it
 source=${abs_top_srcdir:?}
@@ -27,14 +28,16 @@ cannot() {
 # The sender's side differs in mailertable, sendmail.cf or transport; see ways_sender and ways_postfix.
 declare -A way_address=(
 	[hybrid]=10.77.0.16 [classical]=10.77.0.16 [kept]=10.77.0.16 # blackpony-receiver, inetd, sendmail -bs
-	[bs]=10.77.0.17 [nothing]=10.77.0.17                         # inetd, sendmail -bs
-	[starttls]=10.77.0.18 [postfix-starttls]=10.77.0.18          # sendmail's daemon
-	[plain]=10.77.0.19 [postfix-plain]=10.77.0.19                # the same, which offers no STARTTLS
-	[stunnel]=10.77.0.20 [spiped]=10.77.0.21                     # in front of the daemon that is plain
+	[bs]=10.77.0.17 [bare]=10.77.0.17 [nothing]=10.77.0.17       # inetd, sendmail -bs
+	[starttls]=10.77.0.18                                        # sendmail's daemon, with STARTTLS
+	[plain]=10.77.0.19 [acked]=10.77.0.19                        # and without
+	[stunnel]=10.77.0.20 [spiped]=10.77.0.21                     # in front of Postfix without
+	[postfix-plain]=10.77.0.22 [postfix-starttls]=10.77.0.23     # Postfix, without and with
 )
 declare -A way_name=(
 	[hybrid]='blackpony hybrid' [classical]='blackpony classical' [kept]='blackpony kept'
-	[bs]='sendmail plain, same back end' [nothing]='pipe mailer that does nothing'
+	[bs]='sendmail plain, same back end' [bare]='plain by our mailer, same back end'
+	[nothing]='pipe mailer that does nothing'
 	[starttls]='sendmail STARTTLS' [postfix-starttls]='Postfix STARTTLS'
 	[plain]='sendmail plain' [postfix-plain]='Postfix plain'
 	[stunnel]='Postfix through stunnel' [spiped]='Postfix through spiped'
@@ -42,12 +45,6 @@ declare -A way_name=(
 
 # The option comes with kept sessions.
 has_kept() { "${BLACKPONY_BIN:?}/blackpony-mailer" --help 2>&1 | grep -q -- '-K '; }
-
-to() {
-	local way=$1 domain=$1.test address=${way_address[$1]}
-	shift
-	"$@"
-}
 
 ways_start() {
 	local way
@@ -61,12 +58,17 @@ ways_start() {
 	host_start a 10.77.0.1 fd77::1 sendmail tools stunnel spiped
 	host_start b 10.77.0.2 fd77::2 sendmail inetd tools stunnel spiped
 	host_start p 10.77.0.3 fd77::3 postfix
-	printf 'addr add %s/24 dev eth0\n' 10.77.0.{16..21} | world_ip b
+	host_start q 10.77.0.4 fd77::4 postfix
+	printf 'addr add %s/24 dev eth0\n' 10.77.0.{16..23} | world_ip b
+	unlearned a && unlearned b
 	ways_backends
 	ways_sender
 	ways_tunnels
 	ways_postfix
 }
+
+# unlearned HOST: its TCP keeps nothing of a connection for the next one.
+unlearned() { nsenter -t "${host_pid[$1]}" -n sh -c 'echo 1 >/proc/sys/net/ipv4/tcp_no_metrics_save'; }
 
 # On b nothing is delivered further than to /dev/null. The sendmail that inetd starts has no certificate to
 # read at each start; the daemon has one. Neither asks DNS for the names of the many addresses.
@@ -99,7 +101,9 @@ ways_sender() {
 		kept.test	kept:kept.test
 		nothing.test	nothing:nothing.test
 		bs.test	esmtp:bs.test
+		bare.test	blackpony:bare.test
 		plain.test	esmtp:plain.test
+		acked.test	esmtp:acked.test
 		starttls.test	esmtp:starttls.test
 	END
 	pony_host a
@@ -128,7 +132,7 @@ ways_tunnels() {
 		sessionResume = no
 		[smtp]
 		accept = 10.77.0.20:465
-		connect = 10.77.0.19:25
+		connect = 10.77.0.22:25
 	END
 	host_put a /etc/stunnel.conf <<-'END'
 		foreground = yes
@@ -141,31 +145,44 @@ ways_tunnels() {
 	END
 	host_spawn b stunnel stunnel4 /etc/stunnel.conf
 	host_spawn a stunnel stunnel4 /etc/stunnel.conf
-	host_spawn b spiped spiped -d -F -s '[10.77.0.21]:8025' -t '[10.77.0.19]:25' -k "$WORLD/share/key"
+	host_spawn b spiped spiped -d -F -s '[10.77.0.21]:8025' -t '[10.77.0.22]:25' -k "$WORLD/share/key"
 	host_spawn a spiped spiped -e -F -s '[127.0.0.1]:8025' -t '[10.77.0.21]:8025' -k "$WORLD/share/key"
 	wait_for 10 host_listens b 465 && wait_for 10 host_listens a 1465 || echo "stunnel does not listen"
 	wait_for 10 host_listens b 8025 && wait_for 10 host_listens a 8025 || echo "spiped does not listen"
 }
 
 ways_postfix() {
-	HOST_NETWORK=a host_run p sh -s <"$source/t/lib/postfix.sh" || world_die "Postfix does not start"
-	host_run p postconf -e 'myhostname = mail.a.test' 'mydestination =' 'smtp_tls_security_level = may' \
-		'smtp_connection_cache_on_demand = no' 'maillog_file =' \
-		"transport_maps = inline:{ stunnel.test=smtp:[127.0.0.1]:1465, spiped.test=smtp:[127.0.0.1]:8025 }"
-	host_run p postconf -MX smtp/inet
-	HOST_NETWORK=a host_run p postfix reload
+	postfix_files p 'myhostname = mail.a.test' 'mydestination =' 'smtp_tls_security_level = may' 'smtp_connection_cache_on_demand = no' \
+		'transport_maps = inline:{ stunnel.test=smtp:[127.0.0.1]:1465, spiped.test=smtp:[127.0.0.1]:8025 }'
+	host_put q /etc/mail/tls/cert.pem <"$(host_root b)/etc/mail/tls/cert.pem"
+	host_put q /etc/mail/tls/key.pem 600 <"$(host_root b)/etc/mail/tls/key.pem"
+	postfix_files q 'myhostname = mail.b.test' \
+		'mydestination = postfix-plain.test, postfix-starttls.test, stunnel.test, spiped.test' \
+		'local_transport = discard:' 'local_recipient_maps =' 'smtpd_tls_cert_file = /etc/mail/tls/cert.pem' \
+		'smtpd_tls_key_file = /etc/mail/tls/key.pem'
+	host_run q postconf -M '10.77.0.22:smtp/inet=10.77.0.22:smtp inet n - n - - smtpd' \
+		'10.77.0.23:smtp/inet=10.77.0.23:smtp inet n - n - - smtpd -o smtpd_tls_security_level=may'
+	HOST_NETWORK=a host_run p postfix start && HOST_NETWORK=b host_run q postfix start ||
+		world_die "Postfix does not start"
+	wait_for 10 host_listens b 25
 }
 
-# rtt_lines MILLISECONDS...: a delay line for each but 0, which is the wire.
+# postfix_files HOST SETTING...: of a Postfix that has no port of its own and does not run yet.
+postfix_files() {
+	host_postfix "$1"
+	host_run "$1" postfix stop
+	host_run "$1" postconf -e "${@:2}"
+	host_run "$1" postconf -MX smtp/inet
+}
+
+# rtt_lines MILLISECONDS...: a delay line for each but 0, which is the wire. Which of them is used, rtt says.
 rtt_lines() {
 	local ms
 	for ms; do
 		[ "$ms" -gt 0 ] || continue
 		wire_delay a b $((ms / 2)) "rtt$ms"
-		printf 'route del 10.77.0.%s\n' 2 | world_ip a
-		printf 'route del 10.77.0.%s\n' 1 | world_ip b
-		printf 'route del %s\n' fd77::2 | world_ip a
-		printf 'route del %s\n' fd77::1 | world_ip b
+		printf 'route del %s\n' 10.77.0.2 fd77::2 | world_ip a
+		printf 'route del %s\n' 10.77.0.1 fd77::1 | world_ip b
 	done
 }
 
@@ -186,19 +203,28 @@ letter() {
 sent() {
 	case $1 in
 	postfix-* | stunnel | spiped) host_log p | grep -c "to=<bob@$1.test>, .*status=sent" ;;
-	*) host_log a | grep -c "to=bob@$1\.test, .*stat=Sent" ;;
+	*) host_log a | grep -Ec "to=<?bob@$1\.test>?, .*stat=Sent" ;;
 	esac
 }
 sent_more() { [ "$(sent "$1")" -gt "$2" ]; }
 
+# sendmail_of WAY: sets the words that start the sender's sendmail.
+sendmail_of() {
+	sendmail=(sendmail-mta -Am)
+	[ "$1" != starttls ] || sendmail+=(-C/etc/mail/tls.cf)
+}
+
 post() {
-	local way=$1 domain=$1.test before
+	local way=$1 before sendmail
 	before=$(sent "$way")
+	sendmail_of "$way"
 	case $way in
 	postfix-* | stunnel | spiped)
-		letter "$domain" | HOST_NETWORK=a host_run p /usr/sbin/sendmail -i -f alice@a.test "bob@$domain" ;;
-	starttls) letter "$domain" | host_run a sendmail-mta -Am -C/etc/mail/tls.cf -odi -i -f alice@a.test "bob@$domain" ;;
-	*) letter "$domain" | host_run a sendmail-mta -Am -odi -i -f alice@a.test "bob@$domain" ;;
+		letter "$way.test" | HOST_NETWORK=a host_run p /usr/sbin/sendmail -i -f alice@a.test "bob@$way.test" ;;
+	*) letter "$way.test" | host_run a "${sendmail[@]}" -odi -i -f alice@a.test "bob@$way.test" ;;
 	esac
 	wait_for 20 sent_more "$way" "$before"
 }
+
+# forgotten: blackpony's hosts never met.
+forgotten() { host_run a find /var/lib/blackpony -mindepth 1 -delete; }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # row-wire - what a message of 1 KB takes over a new connection to a host never seen before, by what is on the
 # wire: the time from the SYN to the reply to the final dot, at three round trip times, and the packets and
-# octets of TCP payload in all.
+# octets of TCP payload in all. Sendmail itself goes on to the reply to QUIT before it calls a message sent;
+# that is told too.
 . "${0%/*}/lib.sh"
 
 ways=(hybrid classical plain starttls postfix-plain postfix-starttls stunnel spiped)
@@ -9,7 +10,8 @@ rtts=(0 20 100)
 [ "$mode" = full ] || rtts=(0 100)
 count_at=100 # packets and octets; they are hardly others at another round trip time
 
-# on_wire PCAP ADDRESS: "MILLISECONDS PACKETS OCTETS" of the connection to that address. The message is the last
+# on_wire PCAP ADDRESS: "MILLISECONDS PACKETS OCTETS LAST" of the connection to that address; LAST is the
+# server's last word, in milliseconds too. The message is the last
 # that the client sends of more than 1100 octets before it is answered: what it says before and after is
 # shorter (the tunnel spiped sends 1060 octets for each line, and the message in two times so much). What the
 # server says then is the reply to the dot, encrypted or not.
@@ -23,10 +25,11 @@ on_wire() {
 			if (octets == 0) next
 			total += octets
 			if (client) { flight += octets; next }
+			last = $1
 			if (flight > 1100) reply = $1
 			flight = 0
 		}
-		END { if (reply) printf "%.2f %d %d\n", (reply - begin) * 1000, packets, total }'
+		END { if (reply) printf "%.2f %d %d %.2f\n", (reply - begin) * 1000, packets, total, (last - begin) * 1000 }'
 }
 
 # closed ADDRESS: a has no connection to it but in TIME_WAIT.
@@ -37,21 +40,19 @@ closed() {
 	! host_run a grep -Eq ":[0-9A-F]{4} $remote:[0-9A-F]{4} 0[1-57-9A-B]" /proc/net/tcp
 }
 
-# forgotten: blackpony's hosts never met.
-forgotten() { host_run a find /var/lib/blackpony -mindepth 1 -delete; }
-
 # measure RTT WAY
 measure() {
-	local ms=$1 way=$2 name=${way_name[$2]} address=${way_address[$2]} wall packets octets row="wall time, RTT $1 ms"
+	local ms=$1 way=$2 name=${way_name[$2]} address=${way_address[$2]} wall packets octets last row="wall time, RTT $1 ms"
 	if [ "$way" = kept ]; then post kept; else forgotten; fi
 	wiretap_start a "$device"
 	post "$way" || { wiretap_stop "$WORLD/pcap"; cannot "$row" ms "$name" "no message arrived"; return; }
 	[ "$way" = kept ] || wait_for 5 closed "$address"
 	wiretap_stop "$WORLD/pcap"
 	wait_for 10 closed "$address"
-	read -r wall packets octets < <(on_wire "$WORLD/pcap" "$address")
+	read -r wall packets octets last < <(on_wire "$WORLD/pcap" "$address")
 	[ -n "$wall" ] || { cannot "$row" ms "$name" "no reply on the wire"; return; }
 	sample "$row" ms "$name" "$wall"
+	case $way in plain | starttls) sample "$row" ms "$name, with QUIT" "$last" ;; esac
 	[ "$ms" = "$count_at" ] || return 0
 	sample packets packets "$name" "$packets"
 	sample octets octets "$name" "$octets"
