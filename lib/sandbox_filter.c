@@ -1,21 +1,48 @@
 /*
- * sandbox_filter - the system calls that each role may make, by libseccomp. Called by
- * sandbox_linux.c.
+ * sandbox_filter - the system calls that each role may make, as a program that the kernel runs
+ * at each of them (seccomp(2)). Called by sandbox_linux.c.
  *
  * What is in no list fails with EPERM, as on a machine where it is forbidden. What only an
  * intruder does ends the process (SIGSYS): the monitor says so in the log, and the kernel which
  * call it was (audit, type 1326). The lists are what strace saw, and what the C library may
  * need for the same: t/31-processes runs all of it.
+ *
+ * The program is put together here and not by libseccomp: that is one library less to load in
+ * each process, and takes some microseconds. t/32-filter runs it, call by call, beside what it
+ * should say.
  */
 #include "sandbox_system.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <seccomp.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#if defined __x86_64__ && !defined __ILP32__
+#	define MACHINE AUDIT_ARCH_X86_64
+#	define X32_CALLS 0x40000000 /* that numbering has this bit */
+#elif defined __aarch64__ && __BYTE_ORDER == __LITTLE_ENDIAN
+#	define MACHINE AUDIT_ARCH_AARCH64
+#elif defined __riscv && __riscv_xlen == 64
+#	define MACHINE AUDIT_ARCH_RISCV64
+#elif defined __powerpc64__ && __BYTE_ORDER == __LITTLE_ENDIAN
+#	define MACHINE AUDIT_ARCH_PPC64LE
+#elif defined __s390x__
+#	define MACHINE AUDIT_ARCH_S390X
+#else
+#	error "no filter is known for this machine; configure with --without-seccomp"
+#endif
 
 #define ROLE(role) (1u << (role))
 #define ENGINES (ROLE(SANDBOX_RECEIVER) | ROLE(SANDBOX_MAILER))
@@ -23,149 +50,220 @@
 #define NAMES (ROLE(SANDBOX_LOOKUP) | ROLE(SANDBOX_RESOLVER))
 #define LOOKUP ROLE(SANDBOX_LOOKUP)
 #define ALL (ENGINES | MONITOR | NAMES)
-#define EXECUTABLE SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)
 #define NOT_FOR_READING (O_ACCMODE | O_CREAT | O_TRUNC)
 #define SOCKET_TYPE 0xf
 
+/* What an argument of a call must be. All of its 64 bits are compared, or those of a mask. */
+enum comparison { ANYTHING, EQUAL, MASKED };
+struct condition {
+	enum comparison comparison;
+	unsigned argument;
+	uint32_t mask, value;
+};
+#define FREELY ANYTHING, 0, 0, 0
+#define IS(argument, value) EQUAL, argument, UINT32_MAX, value
+#define AMONG(argument, mask, value) MASKED, argument, mask, value
+#define NOT_EXECUTABLE AMONG(2, PROT_EXEC, 0)
+
 struct rule {
 	unsigned roles;
-	int call;
-	unsigned conditions; /* that must be met, all of them */
-	struct scmp_arg_cmp condition[2];
+	unsigned call;
+	struct condition condition[2]; /* all of them */
 };
 
 /* Ends the process, whichever its role. A signal to itself is how the C library aborts. */
-static const int deadly[] = {SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv),
-    SCMP_SYS(process_vm_writev), SCMP_SYS(process_madvise), SCMP_SYS(kcmp),
-    SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd), SCMP_SYS(pidfd_send_signal), SCMP_SYS(kill),
-    SCMP_SYS(tkill), SCMP_SYS(rt_sigqueueinfo), SCMP_SYS(rt_tgsigqueueinfo), SCMP_SYS(execve),
-    SCMP_SYS(execveat), SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(userfaultfd),
-    SCMP_SYS(io_uring_setup), SCMP_SYS(io_uring_enter), SCMP_SYS(io_uring_register),
-    SCMP_SYS(unshare), SCMP_SYS(setns), SCMP_SYS(chroot), SCMP_SYS(pivot_root), SCMP_SYS(mount),
-    SCMP_SYS(umount2), SCMP_SYS(mount_setattr), SCMP_SYS(move_mount), SCMP_SYS(open_tree),
-    SCMP_SYS(fsopen), SCMP_SYS(fsmount), SCMP_SYS(fspick), SCMP_SYS(keyctl), SCMP_SYS(add_key),
-    SCMP_SYS(request_key), SCMP_SYS(init_module), SCMP_SYS(finit_module),
-    SCMP_SYS(delete_module), SCMP_SYS(kexec_load), SCMP_SYS(kexec_file_load), SCMP_SYS(reboot),
-    SCMP_SYS(swapon), SCMP_SYS(swapoff), SCMP_SYS(open_by_handle_at)};
+static const unsigned deadly[] = {SYS_ptrace, SYS_process_vm_readv, SYS_process_vm_writev,
+    SYS_process_madvise, SYS_kcmp, SYS_pidfd_open, SYS_pidfd_getfd, SYS_pidfd_send_signal,
+    SYS_kill, SYS_tkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo, SYS_execve, SYS_execveat,
+    SYS_bpf, SYS_perf_event_open, SYS_userfaultfd, SYS_io_uring_setup, SYS_io_uring_enter,
+    SYS_io_uring_register, SYS_unshare, SYS_setns, SYS_chroot, SYS_pivot_root, SYS_mount,
+    SYS_umount2, SYS_mount_setattr, SYS_move_mount, SYS_open_tree, SYS_fsopen, SYS_fsmount,
+    SYS_fspick, SYS_keyctl, SYS_add_key, SYS_request_key, SYS_init_module, SYS_finit_module,
+    SYS_delete_module, SYS_kexec_load, SYS_kexec_file_load, SYS_reboot, SYS_swapon, SYS_swapoff,
+    SYS_open_by_handle_at};
 
 static const struct rule rules[] = {
     /* The loop: descriptors that are there, a clock, an end. */
-    {ALL, SCMP_SYS(read), 0, {{0}}},
-    {ALL, SCMP_SYS(write), 0, {{0}}},
-    {ALL, SCMP_SYS(close), 0, {{0}}},
-    {ALL, SCMP_SYS(poll), 0, {{0}}},
-    {ALL, SCMP_SYS(ppoll), 0, {{0}}},
-    {ALL, SCMP_SYS(clock_gettime), 0, {{0}}},
-    {ALL, SCMP_SYS(restart_syscall), 0, {{0}}},
-    {ALL, SCMP_SYS(exit_group), 0, {{0}}},
-    {ENGINES | MONITOR, SCMP_SYS(recvmsg), 0, {{0}}},
-    {ENGINES | MONITOR, SCMP_SYS(sendmsg), 0, {{0}}},
-    {ENGINES, SCMP_SYS(shutdown), 0, {{0}}},
-    {ENGINES | NAMES, SCMP_SYS(fcntl), 1, {SCMP_A1(SCMP_CMP_EQ, F_GETFL)}},
-    {ENGINES | NAMES, SCMP_SYS(fcntl), 1, {SCMP_A1(SCMP_CMP_EQ, F_SETFL)}},
-    {ENGINES, SCMP_SYS(alarm), 0, {{0}}},
-    {ENGINES, SCMP_SYS(setitimer), 0, {{0}}}, /* alarm, where there is none */
+    {ALL, SYS_read, {{FREELY}}},
+    {ALL, SYS_write, {{FREELY}}},
+    {ALL, SYS_close, {{FREELY}}},
+#ifdef SYS_poll
+    {ALL, SYS_poll, {{FREELY}}},
+#endif
+    {ALL, SYS_ppoll, {{FREELY}}},
+    {ALL, SYS_clock_gettime, {{FREELY}}},
+    {ALL, SYS_restart_syscall, {{FREELY}}},
+    {ALL, SYS_exit_group, {{FREELY}}},
+    {ENGINES | MONITOR, SYS_recvmsg, {{FREELY}}},
+    {ENGINES | MONITOR, SYS_sendmsg, {{FREELY}}},
+    {ENGINES, SYS_shutdown, {{FREELY}}},
+    {ENGINES | NAMES, SYS_fcntl, {{IS(1, F_GETFL)}}},
+    {ENGINES | NAMES, SYS_fcntl, {{IS(1, F_SETFL)}}},
+#ifdef SYS_alarm
+    {ENGINES, SYS_alarm, {{FREELY}}},
+#endif
+    {ENGINES, SYS_setitimer, {{FREELY}}}, /* alarm, where there is none */
 
     /* Memory, nothing of it to be executed; sodium_malloc locks and guards its own. */
-    {ALL, SCMP_SYS(brk), 0, {{0}}},
-    {ALL, SCMP_SYS(mmap), 1, {EXECUTABLE}},
-    {ALL, SCMP_SYS(mprotect), 1, {EXECUTABLE}},
-    {ALL, SCMP_SYS(mremap), 0, {{0}}},
-    {ALL, SCMP_SYS(munmap), 0, {{0}}},
-    {ALL, SCMP_SYS(madvise), 0, {{0}}},
-    {ALL, SCMP_SYS(mlock), 0, {{0}}},
-    {ALL, SCMP_SYS(munlock), 0, {{0}}},
-    {ALL, SCMP_SYS(getrandom), 0, {{0}}},
+    {ALL, SYS_brk, {{FREELY}}},
+    {ALL, SYS_mmap, {{NOT_EXECUTABLE}}},
+    {ALL, SYS_mprotect, {{NOT_EXECUTABLE}}},
+    {ALL, SYS_mremap, {{FREELY}}},
+    {ALL, SYS_munmap, {{FREELY}}},
+    {ALL, SYS_madvise, {{FREELY}}},
+    {ALL, SYS_mlock, {{FREELY}}},
+    {ALL, SYS_munlock, {{FREELY}}},
+    {ALL, SYS_getrandom, {{FREELY}}},
 
-    {ALL, SCMP_SYS(futex), 0, {{0}}}, /* locks of the C library */
+    {ALL, SYS_futex, {{FREELY}}}, /* locks of the C library */
 
     /* abort(), and getpid() for the log. */
-    {ALL, SCMP_SYS(getpid), 0, {{0}}},
-    {ALL, SCMP_SYS(gettid), 0, {{0}}},
-    {ALL, SCMP_SYS(rt_sigprocmask), 0, {{0}}},
+    {ALL, SYS_getpid, {{FREELY}}},
+    {ALL, SYS_gettid, {{FREELY}}},
+    {ALL, SYS_rt_sigprocmask, {{FREELY}}},
 
     /* syslog, also after it was started anew; how the engine ended. */
-    {MONITOR, SCMP_SYS(socket), 1, {SCMP_A0(SCMP_CMP_EQ, AF_UNIX)}},
-    {MONITOR | NAMES, SCMP_SYS(connect), 0, {{0}}},
-    {MONITOR | NAMES, SCMP_SYS(sendto), 0, {{0}}},
-    {MONITOR, SCMP_SYS(wait4), 0, {{0}}},
+    {MONITOR, SYS_socket, {{IS(0, AF_UNIX)}}},
+    {MONITOR | NAMES, SYS_connect, {{FREELY}}},
+    {MONITOR | NAMES, SYS_sendto, {{FREELY}}},
+    {MONITOR, SYS_wait4, {{FREELY}}},
 
     /* Name servers. */
-    {NAMES, SCMP_SYS(socket), 2,
-	{SCMP_A0(SCMP_CMP_EQ, AF_INET), SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_DGRAM)}},
-    {NAMES, SCMP_SYS(socket), 2,
-	{SCMP_A0(SCMP_CMP_EQ, AF_INET), SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_STREAM)}},
-    {NAMES, SCMP_SYS(socket), 2,
-	{SCMP_A0(SCMP_CMP_EQ, AF_INET6), SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_DGRAM)}},
-    {NAMES, SCMP_SYS(socket), 2,
-	{SCMP_A0(SCMP_CMP_EQ, AF_INET6),
-	    SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, SOCK_STREAM)}},
-    {NAMES, SCMP_SYS(setsockopt), 0, {{0}}},
-    {NAMES, SCMP_SYS(getpeername), 0, {{0}}},
-    {NAMES, SCMP_SYS(sendmmsg), 0, {{0}}},
-    {NAMES, SCMP_SYS(writev), 0, {{0}}},
-    {NAMES, SCMP_SYS(recvfrom), 0, {{0}}},
-    {NAMES, SCMP_SYS(recvmsg), 0, {{0}}},
-    {NAMES, SCMP_SYS(ioctl), 1, {SCMP_A1(SCMP_CMP_EQ, FIONREAD)}},
-    {NAMES, SCMP_SYS(uname), 0, {{0}}},
+    {NAMES, SYS_socket, {{IS(0, AF_INET)}, {AMONG(1, SOCKET_TYPE, SOCK_DGRAM)}}},
+    {NAMES, SYS_socket, {{IS(0, AF_INET)}, {AMONG(1, SOCKET_TYPE, SOCK_STREAM)}}},
+    {NAMES, SYS_socket, {{IS(0, AF_INET6)}, {AMONG(1, SOCKET_TYPE, SOCK_DGRAM)}}},
+    {NAMES, SYS_socket, {{IS(0, AF_INET6)}, {AMONG(1, SOCKET_TYPE, SOCK_STREAM)}}},
+    {NAMES, SYS_setsockopt, {{FREELY}}},
+    {NAMES, SYS_getpeername, {{FREELY}}},
+    {NAMES, SYS_sendmmsg, {{FREELY}}},
+    {NAMES, SYS_writev, {{FREELY}}},
+    {NAMES, SYS_recvfrom, {{FREELY}}},
+    {NAMES, SYS_recvmsg, {{FREELY}}},
+    {NAMES, SYS_ioctl, {{IS(1, FIONREAD)}}},
+    {NAMES, SYS_uname, {{FREELY}}},
 
     /* /etc/hosts, nsswitch.conf, resolv.conf. */
-    {LOOKUP, SCMP_SYS(openat), 1, {SCMP_A2(SCMP_CMP_MASKED_EQ, NOT_FOR_READING, O_RDONLY)}},
-    {LOOKUP, SCMP_SYS(newfstatat), 0, {{0}}},
-    {LOOKUP, SCMP_SYS(fstat), 0, {{0}}},
-    {LOOKUP, SCMP_SYS(lseek), 0, {{0}}},
+    {LOOKUP, SYS_openat, {{AMONG(2, NOT_FOR_READING, O_RDONLY)}}},
+    {LOOKUP, SYS_newfstatat, {{FREELY}}},
+    {LOOKUP, SYS_fstat, {{FREELY}}},
+    {LOOKUP, SYS_lseek, {{FREELY}}},
 };
 
-static int
-add_deadly(scmp_filter_ctx filter)
-{
-	const unsigned long self = (unsigned long)getpid();
-	size_t i;
-	int fault = 0;
+/* Where a jump goes whose place is not known yet. No jump is as long: SANDBOX_PROGRAM_MAX. */
+enum label { TO_NEXT_RULE = 253, TO_ALLOW, TO_KILL };
 
-	for (i = 0; fault == 0 && i < sizeof(deadly) / sizeof(deadly[0]); i++)
-		fault = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, deadly[i], 0);
-	if (fault == 0)
-		fault = seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(tgkill), 1,
-		    SCMP_A0(SCMP_CMP_NE, self));
-	if (fault == 0)
-		fault = seccomp_rule_add(
-		    filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_EQ, self));
-	return fault;
+static void
+put(struct sandbox_program *p, unsigned code, uint32_t k, unsigned if_true, unsigned if_false)
+{
+	if (p->n == SANDBOX_PROGRAM_MAX)
+		abort();
+	p->code[p->n++] =
+	    (struct sock_filter){(uint16_t)code, (uint8_t)if_true, (uint8_t)if_false, k};
 }
 
-static int
-add_rules(scmp_filter_ctx filter, enum sandbox_role role)
+static void
+load(struct sandbox_program *p, size_t offset)
 {
-	const struct rule *r;
-	int fault = 0;
+	put(p, BPF_LD | BPF_W | BPF_ABS, (uint32_t)offset, 0, 0);
+}
 
-	for (r = rules; fault == 0 && r < rules + sizeof(rules) / sizeof(rules[0]); r++)
-		if ((r->roles & ROLE(role)) != 0)
-			fault = seccomp_rule_add_array(
-			    filter, SCMP_ACT_ALLOW, r->call, r->conditions, r->condition);
-	return fault;
+static void
+compare(struct sandbox_program *p, uint32_t value, unsigned if_true, unsigned if_false)
+{
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, value, if_true, if_false);
+}
+
+static void
+judge(struct sandbox_program *p, uint32_t action)
+{
+	put(p, BPF_RET | BPF_K, action, 0, 0);
+}
+
+/* From the instruction `first` on, all jumps to the label lead to what is put next. */
+static void
+place(struct sandbox_program *p, size_t first, enum label label)
+{
+	struct sock_filter *f;
+
+	for (f = p->code + first; f < p->code + p->n; f++) {
+		if (BPF_CLASS(f->code) != BPF_JMP)
+			continue;
+		if (f->jt == label)
+			f->jt = (uint8_t)(p->code + p->n - f - 1);
+		if (f->jf == label)
+			f->jf = (uint8_t)(p->code + p->n - f - 1);
+	}
+}
+
+static void
+demand(struct sandbox_program *p, const struct condition *c)
+{
+	const size_t argument =
+	    offsetof(struct seccomp_data, args) + c->argument * sizeof(uint64_t);
+	const size_t low = __BYTE_ORDER == __LITTLE_ENDIAN ? 0 : sizeof(uint32_t);
+
+	if (c->comparison == ANYTHING)
+		return;
+	if (c->comparison == EQUAL) {
+		load(p, argument + sizeof(uint32_t) - low);
+		compare(p, 0, 0, TO_NEXT_RULE);
+	}
+	load(p, argument + low);
+	if (c->comparison == MASKED)
+		put(p, BPF_ALU | BPF_AND | BPF_K, c->mask, 0, 0);
+	compare(p, c->value, 0, TO_NEXT_RULE);
+}
+
+/* The call's number is loaded, before and behind it. */
+static void
+allow(struct sandbox_program *p, unsigned call, const struct condition condition[2])
+{
+	const size_t first = p->n;
+
+	compare(p, call, 0, TO_NEXT_RULE);
+	demand(p, &condition[0]);
+	demand(p, &condition[1]);
+	p->code[p->n - 1].jt = TO_ALLOW;
+	place(p, first, TO_NEXT_RULE);
+	if (p->n > first + 1)
+		load(p, offsetof(struct seccomp_data, nr));
+}
+
+void
+sandbox_program(struct sandbox_program *p, enum sandbox_role role)
+{
+	const struct condition to_itself[2] = {{IS(0, (uint32_t)getpid())}};
+	size_t i;
+
+	p->n = 0;
+	/* Calls by another of the machine's numberings (32 bits) are nobody's here. */
+	load(p, offsetof(struct seccomp_data, arch));
+	compare(p, MACHINE, 0, TO_KILL);
+	load(p, offsetof(struct seccomp_data, nr));
+#ifdef X32_CALLS
+	put(p, BPF_JMP | BPF_JGE | BPF_K, X32_CALLS, TO_KILL, 0);
+#endif
+	for (i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		if ((rules[i].roles & ROLE(role)) != 0)
+			allow(p, rules[i].call, rules[i].condition);
+	allow(p, SYS_tgkill, to_itself);
+	compare(p, SYS_tgkill, TO_KILL, 0);
+	for (i = 0; i < sizeof(deadly) / sizeof(deadly[0]); i++)
+		compare(p, deadly[i], TO_KILL, 0);
+	judge(p, SECCOMP_RET_ERRNO | EPERM);
+	place(p, 0, TO_KILL);
+	judge(p, SECCOMP_RET_KILL_PROCESS);
+	place(p, 0, TO_ALLOW);
+	judge(p, SECCOMP_RET_ALLOW);
 }
 
 bool
 sandbox_filter(enum sandbox_role role)
 {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int fault;
+	struct sandbox_program p;
+	struct sock_fprog program = {.filter = p.code};
 
-	if (filter == NULL) {
-		errno = ENOMEM;
-		return false;
-	}
-	/* Calls by another of the machine's numberings (32 bits) are nobody's here. */
-	fault = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-	if (fault == 0)
-		fault = add_deadly(filter);
-	if (fault == 0)
-		fault = add_rules(filter, role);
-	if (fault == 0)
-		fault = seccomp_load(filter);
-	seccomp_release(filter);
-	errno = -fault;
-	return fault == 0;
+	sandbox_program(&p, role);
+	program.len = (unsigned short)p.n;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) == 0;
 }

@@ -22,9 +22,9 @@ sanitized() {
 # The libraries of a program, besides the C library's own.
 libraries_of() {
 	case $1 in
-	blackpony-keygen) echo 'libsodium|libbsd|liblmdb|libresolv|libseccomp' ;;
-	blackpony-mailer) echo 'libsodium|libbsd|liblmdb|libresolv|libseccomp' ;;
-	blackpony-receiver) echo 'libsodium|libbsd|libseccomp' ;; # no resolver and no database
+	blackpony-keygen) echo 'libsodium|libbsd|liblmdb|libresolv' ;;
+	blackpony-mailer) echo 'libsodium|libbsd|liblmdb|libresolv' ;;
+	blackpony-receiver) echo 'libsodium|libbsd' ;; # no resolver and no database
 	blackpony-report) echo 'libsodium|libbsd|libresolv|libz' ;;
 	esac
 }

@@ -11,7 +11,7 @@ root_mirror=${BLACKPONY_MIRROR:-$(apt-get indextargets --format '$(SITE) $(LABEL
 # root_packages NAME: what is installed in the tree SUITE-mail or SUITE-build.
 root_packages() {
 	case $1 in
-	*-mail) echo sendmail openbsd-inetd systemd-sysv adduser libbsd0 liblmdb0 libseccomp2 libsodium23 zlib1g ;;
+	*-mail) echo sendmail openbsd-inetd systemd-sysv adduser libbsd0 liblmdb0 libsodium23 zlib1g ;;
 	*-build)
 		echo build-essential iproute2 lintian rpm apparmor
 		sed -n '/^Build-Depends:/,/^[A-Z]/s/^ debhelper.*/debhelper/p; /^Build-Depends:/,/^[A-Z]/s/^ \([a-z0-9-]*\).*/\1/p' \
