@@ -25,13 +25,15 @@ buf_take(struct buf *b, size_t limit)
 	return buf_reserve(b, &room) != NULL;
 }
 
+/* Of the octets only those that wait are still there; who fails having written into what
+ * buf_reserve() gave him wipes it. To wipe all of a queue would first have the kernel make it.
+ */
 void
 buf_free(struct buf *b)
 {
 	if (b == NULL)
 		return;
-	if (b->data != NULL)
-		sodium_memzero(b->data, b->limit);
+	buf_clear(b);
 	free(b->data);
 	buf_init(b, b->limit);
 }

@@ -102,8 +102,10 @@ seal_flight(struct record_half *tx, struct buf *out, enum record_type type, cons
 		if (p == NULL)
 			return ERR_RESOURCE;
 		enum err e = seal_one(tx, p, type, data, take, body);
-		if (e != ERR_NONE)
+		if (e != ERR_NONE) {
+			sodium_memzero(p, body + OVERHEAD);
 			return e;
+		}
 		buf_commit(out, body + OVERHEAD);
 		data += take;
 		n -= take;

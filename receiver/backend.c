@@ -4,37 +4,30 @@
  *
  * The child inherits nothing that this program has open: under inetd descriptors 0, 1 and 2 are
  * all the client's socket, and a back end that kept one could write past the encryption. It
- * must not have no_new_privs either, since sendmail is setgid.
+ * must not have no_new_privs either, since sendmail is setgid. posix_spawn() and not fork(): it
+ * copies no memory, so neither is there a copy of the host key, and it tells whether the exec
+ * succeeded.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "backend.h"
 
-#define EXEC_WAIT_MS 10000
 #define MACROS_MAX 8
 #define MACRO_MAX 128 /* octets in one -M option, NUL included */
 #define TZ_MAX 64
-#define STATUS_FD 3 /* where the child keeps the pipe that the exec closes */
 
 /* The argument list of one back end: the template with the macros behind its first word. */
 struct arguments {
 	char macro[MACROS_MAX][MACRO_MAX];
 	size_t macros;
 	char **argv; /* NULL-terminated; points into macro and into the template */
-};
-
-/* What the child says when it cannot become the back end. */
-struct failure {
-	char step[16];
-	int error;
 };
 
 bool
@@ -120,111 +113,63 @@ tz_is_clean(const char *tz)
 			  "0123456789+-_/,.:<>") == n;
 }
 
-static void
-default_signals(void)
+/* The pair's end as 0 and 1, /dev/null as 2, and nothing else. */
+static int
+describe_descriptors(posix_spawn_file_actions_t *files, int fd)
 {
-	sigset_t none;
-	int i;
+	int fault;
 
-	for (i = 1; i < NSIG; i++)
-		(void)signal(i, SIG_DFL); /* fails for KILL and STOP, which need none */
+	if ((fault = posix_spawn_file_actions_adddup2(files, fd, STDIN_FILENO)) == 0 &&
+	    (fault = posix_spawn_file_actions_adddup2(files, fd, STDOUT_FILENO)) == 0 &&
+	    (fault = posix_spawn_file_actions_addopen(
+		 files, STDERR_FILENO, "/dev/null", O_RDWR, 0)) == 0)
+		fault = posix_spawn_file_actions_addclosefrom_np(files, STDERR_FILENO + 1);
+	return fault;
+}
+
+/* All signals as a program expects them, none blocked. */
+static int
+describe_signals(posix_spawnattr_t *attributes)
+{
+	sigset_t all, none;
+	int fault;
+
+	sigfillset(&all);
 	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	if ((fault = posix_spawnattr_setsigdefault(attributes, &all)) == 0 &&
+	    (fault = posix_spawnattr_setsigmask(attributes, &none)) == 0)
+		fault = posix_spawnattr_setflags(
+		    attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+	return fault;
 }
 
-/* Child: puts the descriptors where they belong. Returns the step that failed, or NULL. */
-static const char *
-place_descriptors(int fd, int *status)
-{
-	int null, end, pipe_end;
-
-	/* Above all targets first, so that no dup2 closes a descriptor that is still needed. */
-	pipe_end = fcntl(*status, F_DUPFD_CLOEXEC, STATUS_FD + 1);
-	if (pipe_end == -1)
-		return "status pipe";
-	*status = pipe_end;
-	end = fcntl(fd, F_DUPFD_CLOEXEC, STATUS_FD + 1);
-	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null == -1)
-		return "/dev/null";
-	if (end == -1 || dup2(null, STDERR_FILENO) == -1 || dup2(end, STDIN_FILENO) == -1 ||
-	    dup2(end, STDOUT_FILENO) == -1)
-		return "descriptors";
-	if (dup3(pipe_end, STATUS_FD, O_CLOEXEC) == -1)
-		return "status pipe";
-	*status = STATUS_FD;
-	closefrom(STATUS_FD + 1);
-	return NULL;
-}
-
-/* Child: becomes the back end or says through the status pipe why not. */
-static _Noreturn void
-become(char *const argv[], int fd, int status)
+/* 0, or what went wrong. */
+static int
+spawn(pid_t *pid, char *const argv[], int fd)
 {
 	char tz[TZ_MAX + 3] = "TZ=";
 	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
 	char *environment[] = {path, NULL, NULL};
-	const char *zone = getenv("TZ"), *step;
-	struct failure f;
-	ssize_t n;
+	const char *zone = getenv("TZ");
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	int fault;
 
 	if (zone != NULL && tz_is_clean(zone)) {
 		memcpy(tz + 3, zone, strlen(zone) + 1);
 		environment[1] = tz;
 	}
-	step = place_descriptors(fd, &status);
-	if (step == NULL) {
-		default_signals();
-		execve(argv[0], argv, environment);
-		step = "exec";
+	if ((fault = posix_spawn_file_actions_init(&files)) != 0)
+		return fault;
+	if ((fault = posix_spawnattr_init(&attributes)) == 0) {
+		if ((fault = describe_descriptors(&files, fd)) == 0 &&
+		    (fault = describe_signals(&attributes)) == 0)
+			fault =
+			    posix_spawn(pid, argv[0], &files, &attributes, argv, environment);
+		(void)posix_spawnattr_destroy(&attributes);
 	}
-	memset(&f, 0, sizeof(f));
-	f.error = errno;
-	memcpy(f.step, step, strlen(step) < sizeof(f.step) ? strlen(step) : sizeof(f.step) - 1);
-	n = write(status, &f, sizeof(f));
-	_exit(n == (ssize_t)sizeof(f) ? 126 : 127);
-}
-
-/* Parent: true once the exec has closed the pipe. */
-static bool
-exec_seen(int status, const char *file, char *why, size_t why_size)
-{
-	struct pollfd p = {.fd = status, .events = POLLIN};
-	struct failure f;
-	ssize_t n;
-	int ready;
-
-	do
-		ready = poll(&p, 1, EXEC_WAIT_MS);
-	while (ready == -1 && errno == EINTR);
-	if (ready != 1) {
-		snprintf(why, why_size, "%s: no exec in time", file);
-		return false;
-	}
-	n = read(status, &f, sizeof(f));
-	if (n == 0)
-		return true;
-	if (n == (ssize_t)sizeof(f))
-		snprintf(why, why_size, "%s: %.15s: %s", file, f.step, strerror(f.error));
-	else
-		snprintf(why, why_size, "%s: status of the exec unknown", file);
-	return false;
-}
-
-/* Forks with all signals blocked: no handler of ours may run in the child. */
-static pid_t
-spawn(char *const argv[], int fd, const int status[2])
-{
-	sigset_t all, before;
-	pid_t pid;
-
-	sigfillset(&all);
-	sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork();
-	if (pid == 0)
-		become(argv, fd, status[1]);
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	return pid;
+	(void)posix_spawn_file_actions_destroy(&files);
+	return fault;
 }
 
 pid_t
@@ -232,29 +177,17 @@ backend_start(
     char *const argv[], int fd, const struct backend_about *about, char *why, size_t why_size)
 {
 	struct arguments a;
-	int status[2];
 	pid_t pid;
+	int fault;
 
 	if (!arguments_make(&a, argv, about)) {
 		snprintf(why, why_size, "%s: arguments: %s", argv[0], strerror(errno));
 		return -1;
 	}
-	if (pipe2(status, O_CLOEXEC) == -1) {
-		snprintf(why, why_size, "pipe: %s", strerror(errno));
-		free(a.argv);
-		return -1;
-	}
-	pid = spawn(a.argv, fd, status);
-	if (pid == -1)
-		snprintf(why, why_size, "fork: %s", strerror(errno));
-	close(status[1]);
-	if (pid != -1 && !exec_seen(status[0], argv[0], why, why_size)) {
-		kill(pid, SIGKILL);
-		while (waitpid(pid, NULL, 0) == -1 && errno == EINTR)
-			;
-		pid = -1;
-	}
-	close(status[0]);
+	fault = spawn(&pid, a.argv, fd);
 	free(a.argv);
-	return pid;
+	if (fault == 0)
+		return pid;
+	snprintf(why, why_size, "%s: exec: %s", argv[0], strerror(fault));
+	return -1;
 }

@@ -36,8 +36,7 @@ struct backend_about {
  * input and output. It gets /dev/null as standard error, no other descriptor, default signals,
  * no environment but PATH and a clean TZ. fd stays open here: close it at once after the call,
  * or the back end's end is never seen. Returns the process id, once the exec has been seen to
- * succeed; the caller reaps it. -1: nothing runs, and why[0..why_size) says what failed. Waits
- * ten seconds at most. */
+ * succeed; the caller reaps it. -1: nothing runs, and why[0..why_size) says what failed. */
 pid_t backend_start(
     char *const argv[], int fd, const struct backend_about *about, char *why, size_t why_size);
 
