@@ -124,9 +124,9 @@ def summary(values):
 
 
 def results(rows, goals, facts):
-    """What goes into the JSON file."""
-    out = []
-    for row in rows.values():
+    """What goes into the JSON file; rows in the order of their goals."""
+    out, order = [], {g["row"]: i for i, g in reversed(list(enumerate(goals)))}
+    for row in sorted(rows.values(), key=lambda r: order.get(r.name, len(goals))):
         ours, peers = row.measured(True), row.measured(False)
         ratios = {o: {p: summary(row.ratios(o, p)) for p in peers if row.ratios(o, p)} for o in ours}
         out.append({
