@@ -15,7 +15,12 @@
 #include <sodium.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#ifndef MSG_MORE
+#define MSG_MORE 0
+#endif
 
 enum { NEAR_IN, NEAR_OUT, FAR, MONITOR, FDS };
 
@@ -83,6 +88,17 @@ fill(struct turn *t, enum session_side side, int fd)
 	}
 }
 
+/* To the network. What belongs together leaves in one segment: MSG_MORE has the kernel keep an
+ * incomplete one for what follows, 200 ms at most. */
+static ssize_t
+send_far(const struct turn *t, int fd, const uint8_t *p, size_t n)
+{
+	struct iovec part = {.iov_base = (void *)(uintptr_t)p, .iov_len = n};
+	struct msghdr flight = {.msg_iov = &part, .msg_iovlen = 1};
+
+	return sendmsg(fd, &flight, MSG_NOSIGNAL | (session_goes_on(t->s) ? MSG_MORE : 0));
+}
+
 /* What cannot be written any more is dropped: the reading half tells the session of the end.
  * True when something went, so that there is room again. */
 static bool
@@ -95,7 +111,10 @@ drain(struct turn *t, enum session_side side, int fd)
 	p = session_output(t->s, side, &n);
 	if (n == 0)
 		return false;
-	put = fd < 0 ? (ssize_t)n : write(fd, p, n);
+	if (fd < 0)
+		put = (ssize_t)n;
+	else
+		put = side == SESSION_FAR ? send_far(t, fd, p, n) : write(fd, p, n);
 	if (put > 0 && side == SESSION_FAR)
 		pace_octets(&t->pace, (size_t)put);
 	if (put > 0)

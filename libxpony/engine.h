@@ -128,6 +128,7 @@ bool server_step(struct session *s);
 void server_answer(struct session *s, const struct session_answer *answer);
 void server_fail(struct session *s, enum err fault);
 bool server_may_hold(const struct session *s);
+bool server_goes_on(const struct session *s);
 unsigned server_timeout(const struct session *s);
 /* owes: by what the channel knows. */
 unsigned server_patience(const struct session *s, bool owes);

@@ -351,6 +351,17 @@ server_may_hold(const struct session *s)
 	return s->state == SERVER_COMMAND && s->pending > 0;
 }
 
+/* The reply to the XPONY line and that to the EHLO which came with it (PROTOCOL.md, "After the
+ * upgrade"). */
+bool
+server_goes_on(const struct session *s)
+{
+	if (!s->upgraded || s->hello.ehlo[0] == '\0')
+		return false;
+	return s->state == SERVER_BACKEND || s->state == SERVER_BANNER ||
+	       (s->state == SERVER_COMMAND && s->barrier == BARRIER_EHLO);
+}
+
 unsigned
 server_timeout(const struct session *s)
 {

@@ -268,6 +268,9 @@ replies(struct session *s)
 	(void)dialogue_move(&s->near_in, &s->far.out, n);
 	if (s->pending > 0 && --s->pending == 0)
 		settle(s, code);
+	/* After 221 the back end closes (RFC 5321 section 4.2.2): our end leaves with it. */
+	if (code == 221 && s->pending == 0)
+		server_close(s);
 	return true;
 }
 

@@ -221,6 +221,12 @@ session_written(struct session *s, enum session_side side, size_t n)
 }
 
 bool
+session_goes_on(const struct session *s)
+{
+	return s->far.shut || (is_server(s) && server_goes_on(s));
+}
+
+bool
 session_shut(const struct session *s, enum session_side side)
 {
 	if (side == SESSION_NEAR)

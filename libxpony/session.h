@@ -154,6 +154,9 @@ void session_run(struct session *s);
 
 const uint8_t *session_output(struct session *s, enum session_side side, size_t *n);
 void session_written(struct session *s, enum session_side side, size_t n);
+/* The output of the far side is not the whole flight: its rest, or the end, comes at once or
+ * within moments. */
+bool session_goes_on(const struct session *s);
 /* All output of that side is written and no more will come: its sending half may be shut. */
 bool session_shut(const struct session *s, enum session_side side);
 

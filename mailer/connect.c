@@ -277,6 +277,20 @@ route_note_alive(struct route *route)
 	pins_mark_alive(memory(route), route->hop.address);
 }
 
+/* What the host says is acknowledged by what we say next, which follows within milliseconds.
+ * Once connected: the host's own accept() needs the ACK of the handshake. */
+static void
+ack_with_data(int fd)
+{
+#ifdef TCP_QUICKACK
+	const int off = 0;
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
+#else
+	(void)fd;
+#endif
+}
+
 /* Connects to route->at within share milliseconds: a descriptor, -1 with a temporary verdict,
  * or HANGUP. */
 static int
@@ -291,8 +305,10 @@ connect_hop(struct route *route, int64_t share, int watch_fd, struct verdict *ve
 	error = fd < 0 ? errno : begin_connect(route, fd, &route->at.address, &step);
 	if (error == EINPROGRESS)
 		error = await_connect(fd, deadline, watch_fd);
-	if (error == 0)
+	if (error == 0) {
+		ack_with_data(fd);
 		return fd;
+	}
 	if (fd >= 0)
 		close(fd);
 	if (error == HANGUP)

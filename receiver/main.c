@@ -222,7 +222,8 @@ no_connection(void)
 	return fault("standard input is no TCP connection: start me from inetd", NULL);
 }
 
-/* One flight is one write, and none waits for the acknowledgement of the one before. */
+/* One flight is one write, and none waits for the acknowledgement of the one before, which
+ * comes with the other side's next flight. */
 static bool
 take_connection(struct monitor *m)
 {
@@ -230,6 +231,11 @@ take_connection(struct monitor *m)
 	socklen_t client = sizeof(m->client), local = sizeof(m->local);
 
 	(void)setsockopt(STDIN_FILENO, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+#ifdef TCP_QUICKACK
+	const int off = 0;
+
+	(void)setsockopt(STDIN_FILENO, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof(off));
+#endif
 	return getpeername(STDIN_FILENO, (struct sockaddr *)&m->client, &client) == 0 &&
 	       getsockname(STDIN_FILENO, (struct sockaddr *)&m->local, &local) == 0 &&
 	       pair_normalise(&m->client) && pair_normalise(&m->local);

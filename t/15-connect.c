@@ -108,6 +108,7 @@ test_walk(void)
 	is_int(hop.port, port, "port");
 	ok(hop.mx_authentic, "no name server chose it");
 	ok(option(hop.fd, IPPROTO_TCP, TCP_NODELAY) == 1, "TCP_NODELAY");
+	ok(option(hop.fd, IPPROTO_TCP, TCP_QUICKACK) == 0, "no TCP_QUICKACK");
 	ok(option(hop.fd, SOL_SOCKET, SO_KEEPALIVE) == 1, "SO_KEEPALIVE");
 	ok(fcntl(hop.fd, F_GETFL) & O_NONBLOCK, "non-blocking");
 	ok(fcntl(hop.fd, F_GETFD) & FD_CLOEXEC, "close-on-exec");
