@@ -188,7 +188,10 @@ host_step(struct talk *t, struct input *in, enum step what, uint8_t piece)
 	} else if (what == UPGRADE) {
 		upgrade(t, how);
 	} else if (what == CLOSE && t->switched) {
-		talk_give_far(t, NULL, 0, how);
+		const char *last = how % 2 == 0 ? "" : "221 2.0.0 Bye\r\n";
+
+		talk_note_reply(t, (const uint8_t *)last, strlen(last));
+		talk_close(t, last, how);
 	} else if (what == END_FAR) {
 		talk_end(t, SESSION_FAR);
 	}

@@ -196,7 +196,7 @@ step(struct talk *t, struct input *in)
 		break;
 	case CLOSE:
 		if (t->switched)
-			talk_give_far(t, NULL, 0, how);
+			talk_close(t, how % 2 == 0 ? "" : "QUIT\r\n", how);
 		break;
 	case END_FAR:
 		talk_end(t, SESSION_FAR);

@@ -261,23 +261,31 @@ talk_give(struct talk *t, enum session_side side, const uint8_t *p, size_t n, si
 	}
 }
 
-/* From the far side, in a record where these are spoken. Data NULL: the authenticated close. */
+/* The last octets from the far side, with the authenticated close. */
+static inline void
+talk_close(struct talk *t, const char *last, size_t piece)
+{
+	struct buf out;
+
+	buf_init(&out, record_flight_max(strlen(last)));
+	if (record_seal_close(
+		&t->record->tx, &out, (const uint8_t *)last, strlen(last)) == ERR_NONE)
+		talk_give(t, SESSION_FAR, buf_head(&out), buf_len(&out), piece);
+	buf_free(&out);
+}
+
+/* From the far side, in a record where these are spoken. */
 static inline void
 talk_give_far(struct talk *t, const uint8_t *p, size_t n, size_t piece)
 {
 	struct buf out;
-	enum err e;
 
 	if (!t->switched) {
 		talk_give(t, SESSION_FAR, p, n, piece);
 		return;
 	}
 	buf_init(&out, record_flight_max(n));
-	if (p == NULL)
-		e = record_seal_close(&t->record->tx, &out);
-	else
-		e = record_seal(&t->record->tx, &out, p, n);
-	if (e == ERR_NONE)
+	if (record_seal(&t->record->tx, &out, p, n) == ERR_NONE)
 		talk_give(t, SESSION_FAR, buf_head(&out), buf_len(&out), piece);
 	buf_free(&out);
 }

@@ -186,12 +186,17 @@ channel_flush(struct channel *c, bool all)
 enum err
 channel_shut(struct channel *c)
 {
-	enum err e = ERR_NONE;
+	const size_t n = buf_len(&c->out);
+	enum err e;
 
-	if (!c->shut && c->mode == CHANNEL_RECORDS)
-		e = record_seal_close(&c->record->tx, &c->wire_out);
-	c->shut = c->shut || e == ERR_NONE;
-	return e;
+	if (!c->shut && c->mode == CHANNEL_RECORDS) {
+		e = record_seal_close(&c->record->tx, &c->wire_out, buf_head(&c->out), n);
+		if (e != ERR_NONE)
+			return e;
+		buf_drop(&c->out, n);
+	}
+	c->shut = true;
+	return ERR_NONE;
 }
 
 /* The last of the clear part. Had it no room now, it would go as the first of what follows. */

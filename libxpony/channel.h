@@ -61,8 +61,9 @@ void channel_written(struct channel *c, size_t n);
 /* Seals what waits in out; what is in clear waits there until the socket takes it. all == false:
  * only full records, so that the rest may still join them. */
 enum err channel_flush(struct channel *c, bool all);
-/* Says the end: seals the close (records). The socket may be shut once wire_out is empty.
- * ERR_LIMIT while wire_out has no room for it: then nothing is said yet. */
+/* Says the end, behind what waits in out: with records that is the last flight, sealed with the
+ * close. The socket may be shut once out and wire_out are empty. ERR_LIMIT while wire_out has no
+ * room for it: then nothing is said yet. */
 enum err channel_shut(struct channel *c);
 
 /* From now on records (taking over `record`, also on a fault), or ROTn. What waits in `out`

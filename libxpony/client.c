@@ -280,12 +280,12 @@ client_fail(struct session *s, enum err fault)
 	}
 }
 
-/* The QUIT goes out, with the close behind it; then the host's end is waited for. */
+/* The QUIT goes out, and the close with it; then the host's end is waited for. */
 static bool
 leaving(struct session *s)
 {
 	buf_clear(&s->far.in);
-	if (s->far.mode == CHANNEL_RECORDS && buf_len(&s->far.out) == 0)
+	if (s->far.mode == CHANNEL_RECORDS)
 		(void)channel_shut(&s->far);
 	if (channel_ended(&s->far) && session_shut(s, SESSION_NEAR))
 		engine_state(s, CLIENT_GONE);

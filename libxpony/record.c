@@ -40,6 +40,13 @@ record_padded(size_t n)
 	return (n + mask) & ~mask;
 }
 
+/* A bare close and one with QUIT are of one length, and short: what ends is told by the FIN. */
+static size_t
+closing_padded(size_t n)
+{
+	return n <= RECORD_CLOSE_MIN ? RECORD_CLOSE_MIN : record_padded(n);
+}
+
 static size_t
 records_for(size_t padded)
 {
@@ -81,16 +88,17 @@ seal_one(struct record_half *tx, uint8_t *p, enum record_type type, const uint8_
 	return noise_cipher_seal(&tx->cipher, p + LENGTH, p + LENGTH, RECORD_HEADER + body);
 }
 
-/* Data goes first, so that padding stands in the last records of the flight. */
+/* Data goes first, so that padding stands in the last records of the flight. `last` is the type
+ * of the very last. */
 static enum err
-seal_flight(struct record_half *tx, struct buf *out, enum record_type type, const uint8_t *data,
+seal_flight(struct record_half *tx, struct buf *out, enum record_type last, const uint8_t *data,
     size_t n, uint64_t records_max)
 {
 	if (tx->closed)
 		return ERR_SEQUENCE;
 	if (n > buf_room(out) || record_flight_max(n) > buf_room(out))
 		return ERR_LIMIT;
-	size_t padded = record_padded(n);
+	size_t padded = last == RECORD_CLOSE ? closing_padded(n) : record_padded(n);
 	if (tx->count > records_max || records_for(padded) > records_max - tx->count)
 		return ERR_LIMIT;
 
@@ -101,7 +109,8 @@ seal_flight(struct record_half *tx, struct buf *out, enum record_type type, cons
 		uint8_t *p = buf_reserve(out, &room);
 		if (p == NULL)
 			return ERR_RESOURCE;
-		enum err e = seal_one(tx, p, type, data, take, body);
+		enum err e =
+		    seal_one(tx, p, body == padded ? last : RECORD_DATA, data, take, body);
 		if (e != ERR_NONE) {
 			sodium_memzero(p, body + OVERHEAD);
 			return e;
@@ -124,9 +133,9 @@ record_seal(struct record_half *tx, struct buf *out, const uint8_t *data, size_t
 }
 
 enum err
-record_seal_close(struct record_half *tx, struct buf *out)
+record_seal_close(struct record_half *tx, struct buf *out, const uint8_t *data, size_t n)
 {
-	enum err e = seal_flight(tx, out, RECORD_CLOSE, (const uint8_t *)"", 0, RECORDS_MAX);
+	enum err e = seal_flight(tx, out, RECORD_CLOSE, data, n, RECORDS_MAX);
 
 	if (e == ERR_NONE)
 		tx->closed = true;
@@ -144,7 +153,7 @@ take_inside(const uint8_t *p, size_t n, struct buf *out, enum record_type *type)
 
 	if (w.failed || !sodium_is_zero(w.p, w.left))
 		return ERR_CRYPTO;
-	if (kind != RECORD_DATA && (kind != RECORD_CLOSE || len != 0))
+	if (kind != RECORD_DATA && kind != RECORD_CLOSE)
 		return ERR_CRYPTO;
 	if (!buf_put(out, data, len))
 		return ERR_RESOURCE;

@@ -282,8 +282,7 @@ server_step(struct session *s)
 	case SERVER_BACKEND:
 		return false;
 	case SERVER_CLOSING:
-		if (buf_len(&s->far.out) == 0)
-			(void)channel_shut(&s->far);
+		(void)channel_shut(&s->far);
 		return false;
 	}
 	return false;

@@ -101,6 +101,35 @@ test_lengths(void)
 	}
 }
 
+/* The last flight: its data, then the end, in as many records as any flight of that length. */
+static void
+test_last_flight(void)
+{
+	static const struct {
+		size_t n, padded, records;
+	} cases[] = {{0, 6, 1}, {5, 6, 1}, {6, 6, 1}, {7, 256, 1}, {256, 256, 1}, {257, 272, 1},
+	    {RECORD_DATA_MAX - 1, RECORD_DATA_MAX + 3, 2},
+	    {RECORD_DATA_MAX, RECORD_DATA_MAX + 3, 2}, {65536, 65536, 3}, {100000, 100352, 4}};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const size_t n = cases[i].n;
+		enum record_type type = RECORD_CLOSE;
+		bool early = false;
+		size_t records;
+
+		fresh();
+		is_int(record_seal_close(&a.tx, &wire, mail, n), ERR_NONE, "the last %zu", n);
+		is_int(buf_len(&wire), cases[i].padded + cases[i].records * 21,
+		    "are padded to %zu", cases[i].padded);
+		for (records = 0; record_open(&b.rx, &wire, &plain, &type) == ERR_NONE;
+		     records++)
+			early |= (type == RECORD_CLOSE) != (records + 1 == cases[i].records);
+		is_int(records, cases[i].records, "in %zu records", records);
+		ok(!early && b.rx.closed, "of which the last, and no other, is the close");
+		ok(plain_is(mail, n) && buf_len(&wire) == 0, "all of the data comes out");
+	}
+}
+
 /* Octet by octet: no verdict before a record is whole, then the same as in one piece. */
 static void
 test_byte_by_byte(void)
@@ -112,7 +141,7 @@ test_byte_by_byte(void)
 	buf_init(&one, RECORD_WIRE_MAX);
 	record_seal(&a.tx, &wire, mail, 40000);
 	record_seal(&a.tx, &wire, mail + 40000, 10);
-	record_seal_close(&a.tx, &wire);
+	record_seal_close(&a.tx, &wire, mail + 40010, 5);
 	for (size_t i = 0; i < buf_len(&wire); i++) {
 		enum record_type type;
 		buf_put(&one, buf_head(&wire) + i, 1);
@@ -123,7 +152,7 @@ test_byte_by_byte(void)
 	}
 	is_int(early, 0, "octet by octet there is no fault");
 	is_int(records, 4, "four records");
-	ok(plain_is(mail, 40010) && b.rx.closed, "all the data, then the close");
+	ok(plain_is(mail, 40015) && b.rx.closed, "all the data, then the end");
 	buf_free(&one);
 }
 
@@ -147,7 +176,7 @@ test_dialogue(void)
 
 /* Every octet of a flight, the length fields included, flipped in each of its bits. */
 static void
-test_flips(void)
+test_flips(bool last)
 {
 	uint8_t sealed[300 + 64];
 	enum record_type type;
@@ -155,7 +184,10 @@ test_flips(void)
 	const size_t n = 280;
 
 	fresh();
-	record_seal(&a.tx, &wire, mail, n);
+	if (last)
+		record_seal_close(&a.tx, &wire, mail, 6);
+	else
+		record_seal(&a.tx, &wire, mail, n);
 	size_t len = buf_len(&wire);
 	if (len > sizeof sealed)
 		bail("a flight of %zu octets", len);
@@ -175,7 +207,7 @@ test_flips(void)
 			passed += record_open(&b.rx, &wire, &plain, &type) != ERR_CRYPTO;
 			leaked += buf_len(&plain) != 0 || b.rx.closed;
 		}
-	is_int(passed, 0, "no flipped bit passes");
+	is_int(passed, 0, "no flipped bit of a %s passes", last ? "close" : "flight");
 	is_int(leaked, 0, "nothing of a bad record comes out");
 	fresh();
 	buf_put(&wire, sealed, len);
@@ -222,14 +254,14 @@ test_order(void)
 
 /* A record cut anywhere is not opened, and gives nothing. */
 static void
-test_truncation(void)
+test_truncation(size_t data)
 {
 	uint8_t sealed[512];
 	enum record_type type;
 	unsigned bad = 0;
 
 	fresh();
-	record_seal_close(&a.tx, &wire);
+	record_seal_close(&a.tx, &wire, mail, data);
 	size_t len = buf_len(&wire);
 	memcpy(sealed, buf_head(&wire), len);
 	for (size_t n = 0; n < len; n++) {
@@ -238,7 +270,8 @@ test_truncation(void)
 		bad += record_open(&b.rx, &wire, &plain, &type) != ERR_MORE;
 		bad += buf_len(&wire) != n || b.rx.closed || b.rx.count != 0;
 	}
-	is_int(bad, 0, "a close cut anywhere is no close");
+	is_int(bad, 0, "a close with %zu octets cut anywhere is no close", data);
+	is_int(buf_len(&plain), 0, "and gives none of them");
 }
 
 static void
@@ -249,11 +282,11 @@ test_close(void)
 	fresh();
 	is_int(record_seal(&a.tx, &wire, mail, 0), ERR_NONE, "nothing seals as nothing");
 	is_int(buf_len(&wire), 0, "no record");
-	is_int(record_seal_close(&a.tx, &wire), ERR_NONE, "close");
-	is_int(buf_len(&wire), record_flight_max(1), "is as long as the shortest flight");
+	is_int(record_seal_close(&a.tx, &wire, mail, 0), ERR_NONE, "close");
+	is_int(buf_len(&wire), 27, "is as long as one with QUIT");
 	is_int(record_seal(&a.tx, &wire, mail, 1), ERR_SEQUENCE, "no data after it");
 	is_int(record_seal(&a.tx, &wire, mail, 0), ERR_SEQUENCE, "not even none");
-	is_int(record_seal_close(&a.tx, &wire), ERR_SEQUENCE, "nor another close");
+	is_int(record_seal_close(&a.tx, &wire, mail, 0), ERR_SEQUENCE, "nor another close");
 	is_int(record_open(&b.rx, &wire, &plain, &type), ERR_NONE, "the close is opened");
 	ok(type == RECORD_CLOSE && b.rx.closed && buf_len(&plain) == 0, "and it is one");
 	is_int(
@@ -264,7 +297,7 @@ test_close(void)
 	/* A record that is good but for its place: sealed by a sender who forgets that he
 	 * closed. */
 	fresh();
-	record_seal_close(&a.tx, &wire);
+	record_seal_close(&a.tx, &wire, mail, 0);
 	a.tx.closed = false;
 	record_seal(&a.tx, &wire, mail, 1);
 	is_int(record_open(&b.rx, &wire, &plain, &type), ERR_NONE, "close");
@@ -298,13 +331,15 @@ test_inside(void)
 	is_int(open_inside("\0\0\0", 3), ERR_NONE, "an empty record is one");
 	is_int(open_inside("\0\0\2hi", 5), ERR_NONE, "so is one without padding");
 	is_int(open_inside("\1\0\0\0\0", 5), ERR_NONE, "a close");
-	is_int(open_inside("\1\0\1x\0", 5), ERR_CRYPTO, "a close with data");
+	is_int(open_inside("\1\0\2hi\0", 6), ERR_NONE, "a close with data");
+	ok(plain_is((const uint8_t *)"hi", 2) && b.rx.closed, "which come out before the end");
 	is_int(open_inside("\2\0\0\0\0", 5), ERR_CRYPTO, "an unknown type");
 	is_int(open_inside("\xff\0\2hi\0", 6), ERR_CRYPTO, "another one");
 	is_int(open_inside("\0\0\2hi\0\0\1", 8), ERR_CRYPTO,
 	    "padding that is not zero, at its end");
 	is_int(open_inside("\0\0\2hi\1\0\0", 8), ERR_CRYPTO, "or its beginning");
 	is_int(open_inside("\1\0\0\0\7", 5), ERR_CRYPTO, "or in a close");
+	is_int(open_inside("\1\0\2h", 4), ERR_CRYPTO, "a close that lacks data");
 	is_int(open_inside("\0\0\3hi", 5), ERR_CRYPTO, "data longer than the record");
 	is_int(open_inside("\0\xff\xffhi", 5), ERR_CRYPTO, "much longer");
 	ok(buf_len(&plain) == 0, "and nothing of them comes out");
@@ -340,7 +375,7 @@ test_bounds(void)
 	is_int(record_seal(&a.tx, &small, mail, SIZE_MAX), ERR_LIMIT, "nor for a huge one");
 	ok(buf_len(&small) == 0 && a.tx.count == 0, "nothing is sealed of them");
 	is_int(record_seal(&a.tx, &small, mail, 10), ERR_NONE, "one with just room enough");
-	is_int(record_seal_close(&a.tx, &small), ERR_LIMIT, "no room for the close");
+	is_int(record_seal_close(&a.tx, &small, mail, 0), ERR_LIMIT, "no room for the close");
 	ok(!a.tx.closed, "so it is not closed");
 	buf_free(&small);
 
@@ -425,7 +460,7 @@ test_used_up(void)
 	is_int(record_seal(&a.tx, &wire, mail, 1), ERR_NONE, "record 2^32 - 3");
 	is_int(record_seal(&a.tx, &wire, mail, 1), ERR_NONE, "record 2^32 - 2");
 	is_int(record_seal(&a.tx, &wire, mail, 1), ERR_LIMIT, "the last one is the close's");
-	is_int(record_seal_close(&a.tx, &wire), ERR_NONE, "which has it");
+	is_int(record_seal_close(&a.tx, &wire, mail, 0), ERR_NONE, "which has it");
 	is_int(record_open(&b.rx, &wire, &plain, &type), ERR_NONE, "the reader takes them");
 	is_int(record_open(&b.rx, &wire, &plain, &type), ERR_NONE, "both");
 	is_int(record_open(&b.rx, &wire, &plain, &type), ERR_NONE, "and the close");
@@ -434,7 +469,7 @@ test_used_up(void)
 	fresh();
 	set_count(max);
 	is_int(record_seal(&a.tx, &wire, mail, 1), ERR_LIMIT, "no record 2^32");
-	is_int(record_seal_close(&a.tx, &wire), ERR_LIMIT, "not even a close");
+	is_int(record_seal_close(&a.tx, &wire, mail, 0), ERR_LIMIT, "not even a close");
 	a.tx.count = 65536; /* a sender who rekeys as is due, but does not count */
 	record_seal(&a.tx, &wire, mail, 1);
 	is_int(
@@ -452,11 +487,15 @@ main(void)
 	buf_init(&plain, ROOM);
 	test_padding();
 	test_lengths();
+	test_last_flight();
 	test_byte_by_byte();
 	test_dialogue();
-	test_flips();
+	test_flips(false);
+	test_flips(true);
 	test_order();
-	test_truncation();
+	test_truncation(0);
+	test_truncation(6);
+	test_truncation(43);
 	test_close();
 	test_inside();
 	test_bounds();

@@ -207,15 +207,13 @@ is_data(const struct item *it, enum session_role role)
 	       strncmp(it->name + 8, sides[role], strlen(sides[role])) == 0;
 }
 
-/* Our side is to put out these octets; at the end of its own words the back end is gone. */
+/* Our side is to put out these octets. */
 static bool
-sends(struct side *x, const struct item *it, bool has_data)
+sends(struct side *x, const struct item *it)
 {
 	const uint8_t *p;
 	size_t n;
 
-	if (strstr(it->name, "record") != NULL && !has_data && is_server(x))
-		session_eof(x->s, SESSION_NEAR);
 	run(x);
 	p = session_output(x->s, SESSION_FAR, &n);
 	if (n < it->n || memcmp(p, it->p, it->n) != 0)
@@ -236,13 +234,27 @@ hears(struct side *x, const struct item *it)
 	return true;
 }
 
+/* The early EHLO, and then what the client's records carry. */
+static bool
+back_end_heard(const struct side *x)
+{
+	uint8_t said[ITEM_MAX] = HELLO;
+	size_t n = strlen(HELLO);
+
+	for (size_t i = 0; i < item_count; i++)
+		if (is_data(&items[i], SESSION_CLIENT)) {
+			memcpy(said + n, items[i].p, items[i].n);
+			n += items[i].n;
+		}
+	return x->heard_n == n && memcmp(x->heard, said, n) == 0;
+}
+
 /* The document's order is that of the session. NULL, or the name of the item where our side
  * went another way. */
 static const char *
 replay(enum session_role role, struct side *x)
 {
 	enum session_role other = role == SESSION_SERVER ? SESSION_CLIENT : SESSION_SERVER;
-	bool has_data = false;
 	size_t n;
 
 	side_new(x, role);
@@ -252,11 +264,9 @@ replay(enum session_role role, struct side *x)
 		if (is_data(it, role)) {
 			if (!give(x, SESSION_NEAR, it->p, it->n))
 				return it->name;
-			has_data = true;
 		} else if (is_wire(it, role)) {
-			if (!sends(x, it, has_data))
+			if (!sends(x, it))
 				return it->name;
-			has_data = false;
 		} else if (is_wire(it, other) && !hears(x, it)) {
 			return it->name;
 		}
@@ -266,7 +276,7 @@ replay(enum session_role role, struct side *x)
 	(void)session_output(x->s, SESSION_FAR, &n);
 	if (n > 0 || !session_is_over(x->s) || session_report(x->s)->fault != ERR_NONE)
 		return "the end";
-	return NULL;
+	return !is_server(x) || back_end_heard(x) ? NULL : "what the back end heard";
 }
 
 /* ---- The tests ---- */
@@ -285,18 +295,8 @@ test_replay(enum session_role role)
 	is_mem(session_report(x.s)->key, NOISE_KEY,
 	    find(role == SESSION_SERVER ? "s2 public" : "s public")->p, NOISE_KEY,
 	    "our %s knows the other's key", sides[role]);
-	if (role == SESSION_SERVER) {
-		uint8_t said[ITEM_MAX] = HELLO;
-		size_t n = strlen(HELLO);
-
-		for (size_t i = 0; i < item_count; i++)
-			if (is_data(&items[i], SESSION_CLIENT)) {
-				memcpy(said + n, items[i].p, items[i].n);
-				n += items[i].n;
-			}
-		is_mem(
-		    x.heard, x.heard_n, said, n, "the back end hears early EHLO and the data");
-	}
+	if (role == SESSION_SERVER)
+		ok(back_end_heard(&x), "the back end hears early EHLO and the data");
 	session_free(x.s);
 }
 
@@ -323,7 +323,7 @@ test_changed(void)
 
 		if (strstr(it->name, " sends ") == NULL)
 			continue;
-		for (size_t at = it->n - 1; at < it->n; at -= 17) {
+		for (size_t at = it->n - 1; at < it->n; at -= 13) {
 			it->p[at] ^= 1;
 			unseen += replays(SESSION_SERVER);
 			unseen += !(greeting && (at < 28 || at > it->n - 3)) &&

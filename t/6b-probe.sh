@@ -124,7 +124,7 @@ probe "JSON" 0 -4 --json b.test
 is "$(json '[h["host"], h["address"], h["suite"], h["xpony"], h["trust"], h["mail"], j["mail"], j["status"]]')" \
 	"['mail.b.test', '10.77.0.2', '$hybrid', True, 'changed', 'encrypted', 'encrypted', 0]" "says the same"
 is "$(json 'h["remembered"][0] == "'"$key"'" and h["key"] != "'"$key"'"')" True "keys"
-is "$(json '100 <= h["connect_ms"] < h["proved_ms"] < h["total_ms"] and h["rtt_ms"] >= 100')" True "and times"
+is "$(json '100 <= h["connect_ms"] < h["proved_ms"] <= h["total_ms"] and h["rtt_ms"] >= 100')" True "and times"
 probe "JSON of a fault" 2 --json nowhere.test
 is "$(json 'h["fault"]')" "nowhere.test: this domain does not exist" "says so"
 

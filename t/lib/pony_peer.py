@@ -10,7 +10,8 @@ Library
     c.upgrade(c.keyword or c.hint, server_name="mx.example", early="EHLO me.example")
     c.reply()                 # to the early EHLO      Mailbox().serve(s, hello)
     c.command("NOOP")
-    c.close()
+    c.close(b"QUIT\r\n")      # or c.write(...), c.close()
+    c.reply()
 
 Hooks change any step: hooks={"message2": lambda octets, nth: ...}. nth counts the calls of that step
 from 1. Each gets octets and returns those to be used instead:
@@ -199,7 +200,7 @@ class Mailbox:
         self.commands, self.messages = [], []
 
     def answer(self, peer, line):
-        """False at QUIT."""
+        """False at QUIT, which is not answered yet."""
         verb = line.split(b" ")[0].strip().upper()
         self.commands.append(line)
         if verb == b"EHLO":
@@ -209,21 +210,20 @@ class Mailbox:
             self.messages.append(read_body(peer))
             peer.say(250, b"2.0.0 Taken")
         elif verb == b"QUIT":
-            peer.say(221, b"2.0.0 Bye")
             return False
         else:
             peer.say(250, b"2.0.0 Ok")
         return True
 
     def serve(self, peer, hello=None):
-        """To QUIT or the end, which it answers with ours. True when the client ended in order."""
+        """To QUIT or the end, which it answers with ours, 221 in it. True when the client ended in order."""
         line = (hello or {}).get(EHLO)
         line = line + b"\r\n" if line else peer.line()
         while line and self.answer(peer, line):
             line = peer.line()
         if line and peer.rx is not None:
-            peer.fill()  # the close that stands behind QUIT
-        peer.close()
+            peer.fill()  # the close, where it is not in QUIT's record
+        peer.close(b"221 2.0.0 Bye\r\n" if line else b"")
         return peer.ended or bool(line) and peer.rx is None
 
 

@@ -12,7 +12,7 @@ import sys
 
 import pony_mlkem
 from pony_crypto import Noise, public_key, x25519
-from pony_stream import (DATA_MAX, EHLO, FLIGHT_MIN, HYBRID, KEM_KEY, LABEL, SERVER_NAME,
+from pony_stream import (DATA_MAX, EHLO, HYBRID, KEM_KEY, LABEL, SERVER_NAME,
                          b64encode, kem_psk, padded, tlv)
 
 HEAD = """\
@@ -38,10 +38,9 @@ DIALOGUE = (
                b"is rounded up by the formula and not by the floor.\r\n\r\nAlice\r\n.\r\n"),
     ("server", b"250 2.0.0 Message accepted\r\n"),
     ("client", b"QUIT\r\n"),
-    ("client", b""),
     ("server", b"221 2.0.0 Bye\r\n"),
-    ("server", b""),
 )
+LAST = (DIALOGUE[-2], DIALOGUE[-1])  # of each direction: the close carries it
 
 
 def title(text):
@@ -176,12 +175,12 @@ def reply_lines(message):
 
 def record(side, cipher, data):
     """Every flight of the session is one record."""
-    kind, n = "data" if data else "close", len(data)
-    padding = padded(n) - n
-    assert n + padding <= DATA_MAX and padded(0) == FLIGHT_MIN
-    if data:
-        wire("data of %s record %d" % (side, cipher.n), data)
-    head = struct.pack("!BH", kind == "close", n)
+    last, n = (side, data) in LAST, len(data)
+    kind = "close" if last else "data"
+    padding = padded(n, last) - n
+    assert n + padding <= DATA_MAX
+    wire("data of %s record %d" % (side, cipher.n), data)
+    head = struct.pack("!BH", last, n)
     print("# %s: n = %d, inside %s %s, %d octets of data, %d of padding\n" % (
         kind, cipher.n, head[:1].hex(), head[1:].hex(), n, padding))
     name = "%s sends record %d" % (side, cipher.n)

@@ -14,7 +14,7 @@ SUITE, HYBRID = "x25519-chachapoly", "mlkem768x25519-chachapoly"
 SERVER_NAME, EHLO, CRITICAL, KEM_KEY = 0x01, 0x02, 0x80, 0x83
 DATA, CLOSE = 0, 1
 DATA_MAX = 32765
-FLIGHT_MIN = 256
+FLIGHT_MIN, CLOSE_MIN = 256, 6
 REKEY_EVERY = 2**16
 LABEL = b"XPONY/1"
 PSK_LABEL = b"XPONY/1 ML-KEM-768 psk"
@@ -90,8 +90,10 @@ def kem_psk(shared, ek, ct):
     return hashlib.blake2b(PSK_LABEL + shared + ek + ct, digest_size=32).digest()
 
 
-def padded(n):
-    """(Records) Padme with a floor."""
+def padded(n, last=False):
+    """(Flights) Padme with a floor. last: the flight ends its direction."""
+    if last and n <= CLOSE_MIN:
+        return CLOSE_MIN
     if n <= FLIGHT_MIN:
         return FLIGHT_MIN
     e = n.bit_length() - 1
@@ -153,11 +155,11 @@ class Peer:
         else:
             self.raw(self.hook("flight", self.flight(data)))
 
-    def flight(self, data):
-        room, records = padded(len(data)), []
+    def flight(self, data, last=False):
+        room, records = padded(len(data), last), []
         while room:
             body = min(room, DATA_MAX)
-            records.append(self.seal(DATA, data[:body], body))
+            records.append(self.seal(CLOSE if last and body == room else DATA, data[:body], body))
             data, room = data[body:], room - body
         return b"".join(records)
 
@@ -166,10 +168,12 @@ class Peer:
         message = self.tx.next().seal(self.hook("inside", inside))
         return self.hook("record", struct.pack("!H", len(message)) + message)
 
-    def close(self):
-        """The authenticated close, and the end of the sending half."""
+    def close(self, data=b""):
+        """The last words, with the authenticated close, and the end of the sending half."""
         if self.tx is not None:
-            self.raw(self.hook("close", self.seal(CLOSE, b"", FLIGHT_MIN)))
+            self.raw(self.hook("close", self.flight(data, True)))
+        else:
+            self.write(data)
         self.sock.shutdown(socket.SHUT_WR)
 
     def say(self, code, *texts):
@@ -202,7 +206,7 @@ class Peer:
         self.wire = self.wire[2 + n:]
         kind, size = struct.unpack("!BH", inside[:3])
         data, padding = inside[3:3 + size], inside[3 + size:]
-        if kind not in (DATA, CLOSE) or len(data) != size or any(padding) or kind == CLOSE and size:
+        if kind not in (DATA, CLOSE) or len(data) != size or any(padding):
             raise ProtocolError("record of type %d" % kind)
         self.text += data
         self.ended = kind == CLOSE

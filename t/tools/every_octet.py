@@ -127,6 +127,8 @@ class Between:
                     changed = reply[begin + self.at] ^ self.bit
                     # Not where the line ends: that is no offer any more, and another test's.
                     reply = replace(reply, begin + self.at, changed ^ 1 if changed in b"\r\n" else changed)
+            if line.upper().startswith(b"XPONY"):
+                reply, server.text = reply + server.text, b""  # records may have come with it
             client.raw(reply)
             if line.upper().startswith(b"XPONY"):
                 return self.end(client.sock) if self.bit else self.splice(client.sock, server.sock)

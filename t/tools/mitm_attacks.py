@@ -199,7 +199,8 @@ SETS = {
     "injection": INJECTION,
     "replay": {"pass": HONEST, "replay": Attack(line=Replay()), "reply": Attack(xpony=only_220(Replay()))},
     # The client's record 0 is the envelope and DATA; of a message that is long enough 1 to 4 are the body, with
-    # the dot in the last; 5 is QUIT. The server's 2 is the reply to the dot, 3 that to QUIT.
+    # the dot in the last; 5 is QUIT. The server's 2 is the reply to the dot, 3 that to QUIT. Both last ones are
+    # the close as well.
     "records": {"pass": HONEST,
                 **{name: Attack(splice=splice)
                    for name, splice in of_records({"c": (0, 1, 2, 4, 5), "s": range(4)}).items()}},
