@@ -27,7 +27,6 @@
 #define ANSWER_WAIT_MS 5000
 #define LABEL_MAX 63
 #define NOBODY 65534
-#define SENDMAIL_CF "/etc/mail/sendmail.cf"
 
 bool
 greeting_is_name(const char *name)
@@ -185,7 +184,7 @@ expand(char made[GREETING_NAME_MAX], const char *value, const char *name)
 static void
 apply_configuration(char name[GREETING_NAME_MAX])
 {
-	FILE *cf = fopen(SENDMAIL_CF, "re");
+	FILE *cf = fopen(GREETING_CF, "re");
 	char line[1024], made[GREETING_NAME_MAX], found[GREETING_NAME_MAX];
 
 	if (cf == NULL)

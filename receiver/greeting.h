@@ -8,7 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define GREETING_NAME_MAX 256 /* NUL included */
+#define GREETING_NAME_MAX 256               /* NUL included */
+#define GREETING_CF "/etc/mail/sendmail.cf" /* its Dj line decides last */
 
 /* Writes the host's name, made canonical as sendmail does it; size at least GREETING_NAME_MAX.
  * Always writes a name of letters, digits, hyphens and dots that can stand in a greeting. False

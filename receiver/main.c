@@ -11,6 +11,7 @@
 #include "receiver/backend.h"
 #include "receiver/greeting.h"
 #include "receiver/inspect.h"
+#include "receiver/kept_name.h"
 #include "receiver/limits.h"
 #include "receiver/monitor.h"
 #include "receiver/pair.h"
@@ -28,6 +29,7 @@
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NAME "blackpony-receiver"
@@ -362,6 +364,26 @@ find_walls(struct monitor *m, struct launch *launch)
 	return false;
 }
 
+/* The name of our greeting: the one of -n, or what sendmail would say. */
+static void
+find_name(const struct settings *set, char name[GREETING_NAME_MAX])
+{
+	static const char *const sources[] = {"/etc/hosts", "/etc/host.conf",
+	    "/etc/nsswitch.conf", "/etc/resolv.conf", GREETING_CF, NULL};
+	struct timespec asked;
+
+	if (set->name != NULL) {
+		(void)snprintf(name, GREETING_NAME_MAX, "%s", set->name);
+		return;
+	}
+	if (kept_name_find(BLACKPONY_NAME, sources, name, GREETING_NAME_MAX))
+		return;
+	(void)clock_gettime(CLOCK_REALTIME_COARSE, &asked);
+	/* One that is not full may be for want of an answer. */
+	if (greeting_name(name, GREETING_NAME_MAX))
+		kept_name_put(BLACKPONY_NAME, &asked, name);
+}
+
 static int
 serve(const struct settings *set)
 {
@@ -381,10 +403,7 @@ serve(const struct settings *set)
 
 	if (!take_connection(&m))
 		return no_connection();
-	if (set->name != NULL)
-		(void)snprintf(name, sizeof(name), "%s", set->name);
-	else
-		(void)greeting_name(name, sizeof(name));
+	find_name(set, name);
 	if (!limits_admit(&set->limits, STDIN_FILENO, &m.client, name))
 		return EX_OK;
 	m.name = config.name = name;
