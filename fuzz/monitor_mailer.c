@@ -7,6 +7,10 @@
  */
 #define route_next next_route
 #define route_again again_route
+#define route_keep keep_route
+#define keep_find find_kept_session
+#define keep_take take_kept_session
+#define keep_identify identify_kept_session
 #define route_note_failure note_failure
 #define route_note_dead note_dead
 #define route_note_alive note_alive
@@ -26,6 +30,7 @@
 static struct {
 	uint8_t how;
 	unsigned hops, connections, peers;
+	bool finds; /* kept sessions */
 } seen;
 
 static enum route_step
@@ -45,8 +50,11 @@ route_next(struct route *route, int watch_fd, struct hop *hop, struct verdict *v
 {
 	(void)watch_fd;
 	HOLDS(route != NULL && seen.hops <= HOPS);
-	if (seen.hops++ < HOPS)
-		return connect_to(hop);
+	if (seen.hops++ < HOPS) {
+		(void)connect_to(hop);
+		hop->kept = seen.finds && seen.hops % 2 != 0;
+		return ROUTE_CONNECTED;
+	}
 	*verdict = (struct verdict){.code = 451, .enhanced = "4.4.1", .text = "no more"};
 	return ROUTE_EXHAUSTED;
 }
@@ -58,6 +66,37 @@ route_again(struct route *route, int watch_fd, struct hop *hop, struct verdict *
 	(void)verdict;
 	HOLDS(route != NULL && seen.hops > 0);
 	return seen.how & 1 ? ROUTE_EXHAUSTED : connect_to(hop);
+}
+
+void
+route_keep(
+    struct route *route, int (*find)(void *context, const struct hop *hop), void *context)
+{
+	HOLDS(route != NULL && (find == NULL || context != NULL));
+	seen.finds = find != NULL;
+}
+
+int
+keep_find(const struct keep *k, const struct hop *hop, struct keep_record *record)
+{
+	(void)hop;
+	(void)record;
+	HOLDS(k != NULL);
+	return -1;
+}
+
+bool
+keep_take(int fd)
+{
+	HOLDS(fd >= 0);
+	return seen.hops % 4 != 0;
+}
+
+void
+keep_identify(const struct keep *k, const struct hop *hop, struct keep_identity *id)
+{
+	HOLDS(k != NULL && hop->host[0] != '\0' && seen.peers > 0);
+	memset(id, 0, sizeof *id);
 }
 
 void
@@ -96,12 +135,12 @@ bool
 trust_peer(struct trust *t, const struct hop *hop, const uint8_t key[32], bool pq,
     const struct commitment *commitment, char *why)
 {
-	(void)t;
 	(void)key;
 	(void)pq;
 	HOLDS(hop->host[0] != '\0' && commitment->keys <= COMMITMENT_KEYS);
-	HOLDS(++seen.peers <= seen.connections);
+	HOLDS(t->look_only || ++seen.peers <= seen.connections);
 	(void)snprintf(why, TRUST_TEXT, "not trusted");
+	t->verdict = "known";
 	return (seen.how & 0x20) == 0;
 }
 
@@ -144,7 +183,7 @@ look_at_answers(int fd)
 		if (a.kind == SESSION_ASK_HOP && a.granted) {
 			dhs = peers = 0;
 			connections++;
-			offer = a.offer;
+			offer = a.offer && !a.kept; /* which has none to take up */
 		}
 		HOLDS(a.kind != SESSION_ASK_DH || (++dhs == 1 && offer));
 		HOLDS(a.kind != SESSION_ASK_PEER || (++peers == 1 && dhs == 1));
@@ -159,6 +198,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	const uint8_t how = input_u8(&in);
 	const int next = packet_next_fd();
 	static char route[8];
+	const struct keep keep = {.seconds = 5};
 	struct monitor m = {.queue_id = "Q1", .verdict = "550 5.1.2 no"};
 	int fds[2];
 
@@ -168,6 +208,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	seen.how = how;
 	m.engine = fds[0];
 	m.key = key_fresh();
+	m.keep = n % 2 != 0 ? &keep : NULL;
+	m.trust.pins = (struct pins *)(void *)route;
+	m.record = (struct keep_record){.suite = "mlkem768x25519-chachapoly"};
 	m.route = how & 0x80 ? NULL : (struct route *)(void *)route;
 	for (int i = 0; i < REQUESTS && in.left > 0; i++)
 		packet_send_request(&in, fds[1]);

@@ -30,6 +30,7 @@ static const struct {
     [SANDBOX_MONITOR] = {16, false},
     [SANDBOX_LOOKUP] = {16, false},
     [SANDBOX_RESOLVER] = {8, false},
+    [SANDBOX_KEEPER] = {8, false},
 };
 
 static int

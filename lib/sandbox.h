@@ -1,7 +1,8 @@
 /*
  * sandbox - what a process gives up, by what it is for: one door for all of them, and one way
  * through it. Called by launch.c (engines), resolve.c and receiver/greeting.c (what reads DNS
- * answers), the receiver's monitor once it has started its last back end, and blackpony-keygen.
+ * answers), the receiver's monitor once it has started its last back end, the keeper of a kept
+ * session, and blackpony-keygen.
  *
  * What each role may still do is one table in sandbox_filter.c (Linux, seccomp) and a line in
  * sandbox_other.c; doc/DESIGN.md, "Who holds what", is the same in words.
@@ -21,6 +22,7 @@ enum sandbox_role {
 	SANDBOX_MONITOR,  /* has nothing to start any more: answers its engine, logs */
 	SANDBOX_LOOKUP,   /* reads files and asks name servers */
 	SANDBOX_RESOLVER, /* asks name servers */
+	SANDBOX_KEEPER,   /* lets mailers in to its engine, one after the other */
 	SANDBOX_ROLES
 };
 

@@ -49,7 +49,8 @@
 #define MONITOR ROLE(SANDBOX_MONITOR)
 #define NAMES (ROLE(SANDBOX_LOOKUP) | ROLE(SANDBOX_RESOLVER))
 #define LOOKUP ROLE(SANDBOX_LOOKUP)
-#define ALL (ENGINES | MONITOR | NAMES)
+#define KEEPER ROLE(SANDBOX_KEEPER)
+#define ALL (ENGINES | MONITOR | NAMES | KEEPER)
 #define NOT_FOR_READING (O_ACCMODE | O_CREAT | O_TRUNC)
 #define SOCKET_TYPE 0xf
 
@@ -94,8 +95,8 @@ static const struct rule rules[] = {
     {ALL, SYS_clock_gettime, {{FREELY}}},
     {ALL, SYS_restart_syscall, {{FREELY}}},
     {ALL, SYS_exit_group, {{FREELY}}},
-    {ENGINES | MONITOR, SYS_recvmsg, {{FREELY}}},
-    {ENGINES | MONITOR, SYS_sendmsg, {{FREELY}}},
+    {ENGINES | MONITOR | KEEPER, SYS_recvmsg, {{FREELY}}},
+    {ENGINES | MONITOR | KEEPER, SYS_sendmsg, {{FREELY}}},
     {ENGINES, SYS_shutdown, {{FREELY}}},
     {ENGINES | NAMES, SYS_fcntl, {{IS(1, F_GETFL)}}},
     {ENGINES | NAMES, SYS_fcntl, {{IS(1, F_SETFL)}}},
@@ -127,6 +128,10 @@ static const struct rule rules[] = {
     {MONITOR | NAMES, SYS_connect, {{FREELY}}},
     {MONITOR | NAMES, SYS_sendto, {{FREELY}}},
     {MONITOR, SYS_wait4, {{FREELY}}},
+
+    /* Who calls, on a socket that is there. */
+    {KEEPER, SYS_accept4, {{FREELY}}},
+    {KEEPER, SYS_getsockopt, {{FREELY}}},
 
     /* Name servers. */
     {NAMES, SYS_socket, {{IS(0, AF_INET)}, {AMONG(1, SOCKET_TYPE, SOCK_DGRAM)}}},

@@ -29,6 +29,8 @@ struct route {
 	struct route_options options;
 	struct resolver *resolver;
 	struct pins *pins; /* where dead addresses are remembered */
+	int (*find)(void *context, const struct hop *hop); /* kept sessions; NULL: none */
+	void *context;
 	int64_t deadline;
 	size_t destination;           /* the next one to be resolved */
 	struct resolve_result result; /* of the present one */
@@ -383,6 +385,24 @@ may_probe(struct route *route)
 	return route->probing;
 }
 
+void
+route_keep(
+    struct route *route, int (*find)(void *context, const struct hop *hop), void *context)
+{
+	route->find = find;
+	route->context = context;
+}
+
+static int
+find_kept(struct route *route)
+{
+	const int fd =
+	    route->find != NULL ? route->find(route->context, &route->hop) : -1;
+
+	route->hop.kept = fd >= 0;
+	return fd;
+}
+
 enum route_step
 route_next(struct route *route, int watch_fd, struct hop *hop, struct verdict *verdict)
 {
@@ -409,7 +429,10 @@ route_next(struct route *route, int watch_fd, struct hop *hop, struct verdict *v
 		if (is_dead(route))
 			continue;
 		route->tried = true;
-		fd = connect_hop(route, connect_share(route), watch_fd, &route->temporary);
+		fd = find_kept(route);
+		if (fd < 0)
+			fd = connect_hop(
+			    route, connect_share(route), watch_fd, &route->temporary);
 		if (fd == HANGUP)
 			return ROUTE_HANGUP;
 		if (fd >= 0)
@@ -430,6 +453,7 @@ route_again(struct route *route, int watch_fd, struct hop *hop, struct verdict *
 	const int64_t left = route->deadline - clock_ms();
 	int fd;
 
+	route->hop.kept = false;
 	fd = connect_hop(route, left < most ? left : most, watch_fd, verdict);
 	if (fd == HANGUP)
 		return ROUTE_HANGUP;

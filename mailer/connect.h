@@ -36,6 +36,7 @@ struct hop {
 	char address[INET6_ADDRSTRLEN]; /* its address as text, without brackets */
 	char domain[DESTINATION_NAME];  /* the destination that led here, without a last dot */
 	uint16_t port;
+	bool kept;         /* fd leads to a kept session there, which is still to be judged */
 	bool mx_authentic; /* see resolve.h; true where no DNS answer chose the host */
 };
 
@@ -65,6 +66,11 @@ struct route *route_new(const struct destination_list *list,
 /* Connects to the next address that takes the connection. watch_fd: -1 for none. */
 enum route_step route_next(
     struct route *route, int watch_fd, struct hop *hop, struct verdict *verdict);
+
+/* From now on find() is asked for a kept session before route_next() connects: its descriptor,
+ * or -1. NULL: no more. */
+void route_keep(
+    struct route *route, int (*find)(void *context, const struct hop *hop), void *context);
 
 /* Connects once more to the hop that route_next() gave last. When that fails ROUTE_EXHAUSTED
  * with the temporary verdict of this one address; route_next() still goes on to the next. */

@@ -9,8 +9,10 @@
 #include "lib/clock.h"
 #include "lib/launch.h"
 #include "lib/log.h"
+#include "lib/request.h"
 #include "libxpony/rot.h"
 #include "lib/owner.h"
+#include "mailer/keeper.h"
 #include "mailer/monitor.h"
 #include "mailer/probe.h"
 
@@ -42,6 +44,7 @@ struct settings {
 	struct route_options route;
 	struct suite_list suites;
 	int rot;
+	int keep; /* seconds */
 	bool probe, json;
 };
 
@@ -50,8 +53,8 @@ usage(FILE *out)
 {
 	(void)fprintf(out,
 	    "usage: " NAME " [-46v] [-b source-address] [-d pins] [-i queue-id] [-k hostkey]\n"
-	    "                        [-p port] [-P policy] [-s suites] [-t seconds]\n"
-	    "                        [-w own-names-file] host\n"
+	    "                        [-K seconds] [-p port] [-P policy] [-s suites]\n"
+	    "                        [-t seconds] [-w own-names-file] host\n"
 	    "       " NAME " --probe [--json] [-46] [-b source-address] [-d pins]\n"
 	    "                        [-k hostkey] [-p port] [-P policy] [-s suites]\n"
 	    "                        [-t seconds] [-w own-names-file] host\n");
@@ -90,19 +93,37 @@ parse_source(struct sockaddr_storage *source, const char *text)
 }
 
 static bool
-parse_number(const char *text, long long max, int *value)
+parse_number(const char *text, long long min, long long max, int *value)
 {
 	const char *error;
 
-	*value = (int)strtonum(text, 1, max, &error);
+	*value = (int)strtonum(text, min, max, &error);
 	return error == NULL;
+}
+
+static bool
+parse_number_option(struct settings *set, int option, char *verdict, size_t cap)
+{
+	int number;
+
+	if (option == 'K') {
+		if (!parse_number(optarg, 0, SESSION_KEEP_SECONDS, &set->keep))
+			return fault(verdict, cap,
+			    "-K %s: not a number of seconds from 0 to 60", optarg);
+	} else if (option == 'p') {
+		if (!parse_number(optarg, 1, 65535, &number))
+			return fault(verdict, cap, "-p %s: not a port from 1 to 65535", optarg);
+		set->route.port = (uint16_t)number;
+	} else if (!parse_number(optarg, 1, 240, &set->route.connect_seconds)) {
+		return fault(
+		    verdict, cap, "-t %s: not a number of seconds from 1 to 240", optarg);
+	}
+	return true;
 }
 
 static bool
 parse_option(struct settings *set, int option, char *verdict, size_t cap)
 {
-	int number;
-
 	switch (option) {
 	case '4':
 		set->route.family = AF_INET;
@@ -132,16 +153,10 @@ parse_option(struct settings *set, int option, char *verdict, size_t cap)
 		if (!parse_source(&set->route.source, optarg))
 			return fault(verdict, cap, "-b %s: not an IP address", optarg);
 		break;
+	case 'K':
 	case 'p':
-		if (!parse_number(optarg, 65535, &number))
-			return fault(verdict, cap, "-p %s: not a port from 1 to 65535", optarg);
-		set->route.port = (uint16_t)number;
-		break;
 	case 't':
-		if (!parse_number(optarg, 240, &set->route.connect_seconds))
-			return fault(verdict, cap,
-			    "-t %s: not a number of seconds from 1 to 240", optarg);
-		break;
+		return parse_number_option(set, option, verdict, cap);
 	case 'R':
 		set->probe = true;
 		break;
@@ -181,7 +196,7 @@ parse(struct settings *set, int argc, char **argv, char *verdict, size_t cap)
 	    .route = {.family = AF_UNSPEC, .port = 25}};
 	suite_list_default(&set->suites);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "46vb:d:i:k:p:P:s:t:w:", longs, NULL)) != -1)
+	while ((option = getopt_long(argc, argv, "46vb:d:i:k:K:p:P:s:t:w:", longs, NULL)) != -1)
 		if (!parse_option(set, option, verdict, cap))
 			return false;
 	if (set->json && !set->probe)
@@ -324,6 +339,30 @@ open_pins(const struct settings *set, struct monitor *m)
 	log_send(&l, LOG_ERR);
 }
 
+/* The session may serve another mail. All that this process had is closed and wiped by now. */
+static void
+keep(const struct settings *set, const struct monitor *m)
+{
+	const struct session_answer no = {.kind = SESSION_ASK_MAIL};
+	struct keeper k = {.engine = m->engine,
+	    .seconds = m->keep->seconds,
+	    .expiry = m->connected + KEEP_AGE_MS,
+	    .record = m->record};
+	char why[KEEP_REASON_MAX];
+	struct log_line l;
+
+	k.listener = keep_listen(m->keep, &m->record.identity, why);
+	if (k.listener >= 0 && keeper_start(&k))
+		return;
+	(void)request_answer(m->engine, &no, -1);
+	if (why[0] == '\0')
+		return;
+	log_start(&l, set->queue_id);
+	log_words(&l, "session not kept");
+	log_add(&l, "reason", why);
+	log_send(&l, LOG_ERR);
+}
+
 static int
 deliver(const struct settings *set, bool parsed, const char *verdict)
 {
@@ -335,7 +374,12 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 	    .suites = set->suites,
 	    .rot = set->rot,
 	    .offer = true,
+	    .keep = set->keep > 0 && set->rot == 0,
 	    .random = randombytes_buf};
+	struct keep kept = {.directory = set->pins_directory,
+	    .seconds = set->keep,
+	    .source = set->route.source,
+	    .suites = set->suites};
 	struct launch launch = {.config = &config, .root = -1};
 	struct resolver *resolver = NULL;
 
@@ -351,6 +395,8 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 	if (m.key == NULL)
 		return EX_OSERR;
 	memcpy(config.s_public, key_public(m.key), KEY_OCTETS);
+	memcpy(kept.client, config.s_public, KEY_OCTETS);
+	m.keep = config.keep ? &kept : NULL;
 	launch.key = m.key;
 	if ((m.engine_pid = launch_engine(&launch, &m.engine)) > 0) {
 		open_pins(set, &m);
@@ -360,6 +406,8 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 	resolve_stop(resolver);
 	pins_close(m.trust.pins);
 	key_free(m.key);
+	if (m.keeps)
+		keep(set, &m);
 	return EX_OK;
 }
 

@@ -178,6 +178,40 @@ descend(struct monitor *m, const struct session_request *q)
 	return true;
 }
 
+static int
+find_kept(void *context, const struct hop *hop)
+{
+	struct monitor *m = context;
+
+	return keep_find(m->keep, hop, &m->record);
+}
+
+/* Is the kept session what a new connection would come to, for this mail? Judged as if its
+ * handshake were just done. Nothing is written down: that was done when it was. What would be
+ * worth a line in the log, a new key or another one, is for a new connection. */
+static bool
+take_kept(struct monitor *m)
+{
+	const struct keep_record *r = &m->record;
+	const struct suite *suite = suite_find(r->suite, strlen(r->suite));
+	char why[TRUST_TEXT];
+	bool trusted;
+
+	if (suite == NULL || !m->terms.offer ||
+	    (m->terms.suites != SESSION_SUITES_ALL &&
+		suite->psk3 != (m->terms.suites == SESSION_SUITES_PQ)))
+		return false;
+	m->trust.look_only = true;
+	trusted = trust_peer(&m->trust, &m->hop, r->key, suite->psk3, &r->commitment, why) &&
+		  m->trust.note[0] == '\0' && strcmp(m->trust.verdict, "new") != 0;
+	m->trust.look_only = false;
+	if (trusted && keep_take(m->hop.fd))
+		return true;
+	m->trust.note[0] = '\0';
+	m->trust.verdict = "";
+	return false;
+}
+
 /* Connects to the next host that policy and pins do not turn down. */
 static enum route_step
 next_host(struct monitor *m, struct verdict *v)
@@ -187,10 +221,16 @@ next_host(struct monitor *m, struct verdict *v)
 
 	while ((step = route_next(m->route, m->engine, &m->hop, v)) == ROUTE_CONNECTED) {
 		m->failed_upgrades = 0;
-		if (trust_host(&m->trust, &m->hop, &m->terms, why))
+		if (!trust_host(&m->trust, &m->hop, &m->terms, why)) {
+			(void)turn_down(m, why);
+			(void)close(m->hop.fd);
+			continue;
+		}
+		if (!m->hop.kept || take_kept(m))
 			break;
-		(void)turn_down(m, why);
 		(void)close(m->hop.fd);
+		if ((step = route_again(m->route, m->engine, &m->hop, v)) != ROUTE_EXHAUSTED)
+			break;
 	}
 	m->turned_down = false;
 	return step;
@@ -205,12 +245,28 @@ next_step(struct monitor *m, const struct session_request *q, struct verdict *v)
 		if (descend(m, q) &&
 		    route_again(m->route, m->engine, &m->hop, v) == ROUTE_CONNECTED)
 			return ROUTE_CONNECTED;
+	} else if (connected && q->reason == SESSION_HOP_KEPT) {
+		log_step(m, "kept session lost");
+		route_keep(m->route, NULL, NULL); /* one disappointment is enough */
+		if (route_again(m->route, m->engine, &m->hop, v) == ROUTE_CONNECTED)
+			return ROUTE_CONNECTED;
 	} else if (connected && !m->turned_down) {
 		if (q->fault == ERR_TIMEOUT)
 			route_note_dead(m->route);
 		note_refusal(m, q->text);
 	}
 	return next_host(m, v);
+}
+
+/* No handshake is to come: all that it would show is known. */
+static void
+tell_kept(struct monitor *m, struct session_answer *a)
+{
+	a->kept = true;
+	memcpy(a->key, m->record.key, sizeof(a->key));
+	memcpy(a->suite, m->record.suite, sizeof(a->suite));
+	memcpy(m->peer, m->record.key, sizeof(m->peer));
+	m->has_peer = true;
 }
 
 /* False when the engine is gone. */
@@ -222,9 +278,10 @@ answer_hop(struct monitor *m, const struct session_request *q)
 	bool sent;
 
 	/* Where no offer was to be taken up, none can have failed. */
-	if (m->exhausted || (q->reason == SESSION_HOP_UPGRADE && !m->terms.offer))
+	if (m->exhausted || (q->reason == SESSION_HOP_UPGRADE && !m->terms.offer) ||
+	    (q->reason == SESSION_HOP_KEPT && !m->hop.kept))
 		return broke_bounds(m, "host");
-	m->dh_granted = m->has_peer = false;
+	m->dh_granted = m->has_peer = m->trusted = false;
 	m->clears = 0;
 	if (m->route == NULL) {
 		m->exhausted = true;
@@ -243,7 +300,10 @@ answer_hop(struct monitor *m, const struct session_request *q)
 	case ROUTE_CONNECTED:
 		break;
 	}
-	log_step(m, "connected");
+	m->connected = clock_ms();
+	log_step(m, m->hop.kept ? "kept session taken" : "connected");
+	if (m->hop.kept)
+		tell_kept(m, &a);
 	a.granted = true;
 	a.offer = m->terms.offer;
 	a.suites = (uint8_t)m->terms.suites;
@@ -264,7 +324,7 @@ answer_dh(struct monitor *m, const struct session_request *q)
 
 	/* One a connection (PROTOCOL.md, "Static keys"): an engine that was taken over is no
 	 * oracle. */
-	if (m->dh_granted || m->hop.host[0] == '\0' || !m->terms.offer)
+	if (m->dh_granted || m->hop.host[0] == '\0' || m->hop.kept || !m->terms.offer)
 		return broke_bounds(m, "Diffie-Hellman");
 	m->dh_granted = true;
 	a.granted = key_dh(m->key, q->key, a.dh);
@@ -290,8 +350,12 @@ answer_peer(struct monitor *m, const struct session_request *q)
 	    &m->trust, &m->hop, q->key, suite != NULL && suite->psk3, &q->commitment, why);
 	if (m->trust.note[0] != '\0')
 		log_distrust(m, "host key", m->trust.note);
+	m->trusted = a.granted;
 	if (!a.granted)
 		(void)turn_down(m, why);
+	memcpy(m->record.key, q->key, sizeof(m->record.key));
+	memcpy(m->record.suite, q->suite, sizeof(m->record.suite));
+	m->record.commitment = q->commitment;
 	return request_answer(m->engine, &a, -1);
 }
 
@@ -326,6 +390,8 @@ log_report(const struct monitor *m, const struct session_report *r)
 		log_add(&l, "key", fingerprint);
 		log_add(&l, "trust", m->trust.verdict);
 	}
+	if (m->hop.kept)
+		log_add_number(&l, "kept", m->record.mails);
 	log_add_number(&l, "messages", (long long)r->messages);
 	log_add_number(&l, "octets", (long long)r->octets);
 	if (r->refused > 0)
@@ -373,6 +439,27 @@ ask_dns(void *context, const char *host, struct trust_dns *dns)
 		memcpy(dns->key[dns->keys++], r.key[i], RESOLVE_KEY_HASH);
 }
 
+/* The mail is done, and the session is ready for another. Only one that is as good as any new
+ * one would be: no fresh key, which no other mailer has, and no upgrade that failed before. */
+static bool
+hear_ready(struct monitor *m, const struct session_request *q)
+{
+	const struct session_answer no = {.kind = SESSION_ASK_MAIL};
+
+	if (m->keep == NULL || !m->trusted)
+		return broke_bounds(m, "mail");
+	log_report(m, &q->report);
+	m->reported = true;
+	m->keeps = !m->key_is_fresh && m->failed_upgrades == 0 && m->trust.pins != NULL;
+	if (m->keeps) {
+		keep_identify(m->keep, &m->hop, &m->record.identity);
+		m->record.mails = 1;
+	} else {
+		(void)request_answer(m->engine, &no, -1);
+	}
+	return false;
+}
+
 /* False at the end: it has reported, broken its bounds, or cannot be answered. */
 static bool
 serve_request(struct monitor *m, const struct session_request *q)
@@ -390,9 +477,10 @@ serve_request(struct monitor *m, const struct session_request *q)
 		log_report(m, &q->report);
 		m->reported = true;
 		return false;
+	case SESSION_ASK_MAIL:
+		return hear_ready(m, q);
 	case SESSION_ASK_BACKEND:
 	case SESSION_TELL_SETTLED:
-	case SESSION_ASK_MAIL:
 		break;
 	}
 	return broke_bounds(m, "request");
@@ -406,6 +494,8 @@ monitor_run(struct monitor *m)
 
 	m->trust.dns = ask_dns;
 	m->trust.context = m;
+	if (m->keep != NULL && m->route != NULL && m->trust.pins != NULL)
+		route_keep(m->route, find_kept, m);
 	while ((result = request_receive(m->engine, &q)) == REQUEST_OK && serve_request(m, &q))
 		;
 	if (m->reported)

@@ -7,6 +7,7 @@
 
 #include "mailer/connect.h"
 #include "lib/key.h"
+#include "mailer/keep.h"
 #include "mailer/trust.h"
 
 struct monitor {
@@ -28,6 +29,13 @@ struct monitor {
 	bool dh_granted; /* the static Diffie-Hellman of this connection is used up */
 	uint8_t peer[KEY_OCTETS];
 	bool has_peer;
+	bool trusted; /* and mail may go to it */
+
+	const struct keep *keep;   /* NULL: no session is kept, or looked for */
+	struct keep_record record; /* of the kept session that is used, or of this one */
+	int64_t connected;         /* when the connection began */
+	bool keeps;                /* the engine waits for another mail, and may have it */
+
 	struct resolver *resolver;
 	int64_t started;
 };
