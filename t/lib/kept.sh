@@ -1,0 +1,47 @@
+# kept.sh: sessions that blackpony-mailer -K keeps on host a, for t/5d-kept and t/522-kept. Sourced
+# after mail.sh.
+
+# kept_seconds N: from now on sendmail on host a starts the mailer with -K N.
+kept_seconds() { host_run a sed -i "s/ -K [0-9]* / -K $1 /" /etc/mail/sendmail.cf; }
+
+# kept_host [ARGUMENT]: host a, with -K 30 and perhaps more.
+kept_host() {
+	# shellcheck disable=SC2016 # sendmail's macros
+	pony_host a "$abs_top_srcdir/doc/sendmail.mc.example" \
+		"-DBLACKPONY_MAILER_ARGS=blackpony-mailer -v -K 30 ${1:+$1 }-i \$i \$h"
+}
+
+# kept_processes TITLE: process ids on host a of those that ps shows so: keeping, kept.
+kept_processes() {
+	# shellcheck disable=SC2016 # expanded on the host
+	host_run a sh -c 'for p in /proc/[0-9]*; do
+		tr "\0" " " <$p/cmdline 2>/dev/null | grep -q "^blackpony-mailer: $0" && echo "${p#/proc/}"
+	done; true' "$1"
+}
+
+kept_is() { [ "$(kept_processes keeping | wc -l)" -eq "$1" ] && [ "$(kept_processes kept | wc -l)" -eq "$1" ]; }
+kept_none() { [ -z "$(kept_processes '')" ]; }
+
+# kept_end: kills the keepers, so that the sessions end, and waits for that.
+kept_end() {
+	local pid
+	for pid in $(kept_processes keeping); do
+		host_run a kill "${1:--KILL}" "$pid" 2>/dev/null
+	done
+	wait_for 15 kept_none || diag "not over: $(host_run a ps axf)"
+}
+
+# mailed SUBJECT TO [SENDMAIL-ARGUMENT...]: a message from alice; sent, or failed, when this returns.
+mailed() {
+	printf 'Subject: %s\nTo: friends:;\n\nsome words\n' "$1" |
+		host_run a sendmail-mta -Am -odi -oem -i -f alice@a.test "${@:3}" -- "$2"
+}
+
+# boxes SUBJECT [HOST]: how many messages of that subject bob has.
+boxes() { grep -c "^Subject: $1\$" "$(host_root "${2:-b}")/var/mail/bob" 2>/dev/null; }
+has() { [ "$(boxes "$1" "${3:-b}")" = "$2" ]; }
+
+# last_session: the last line of the mailer about a session.
+last_session() { host_log a | grep 'blackpony-mailer.* messages=' | tail -n 1; }
+# sessions HOST: lines of the receiver there.
+sessions() { host_log "$1" | grep -c 'blackpony-receiver.* messages='; }
