@@ -30,6 +30,7 @@ sandbox_system_enter(enum sandbox_role role)
 	    [SANDBOX_MONITOR] = "stdio sendfd",
 	    [SANDBOX_LOOKUP] = "stdio rpath inet dns",
 	    [SANDBOX_RESOLVER] = "stdio inet dns",
+	    [SANDBOX_KEEPER] = "stdio unix sendfd",
 	};
 
 	return pledge(promises[role], NULL) == 0;

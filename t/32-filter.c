@@ -24,7 +24,8 @@ static const char *const role_name[SANDBOX_ROLES] = {[SANDBOX_RECEIVER] = "recei
     [SANDBOX_MAILER] = "mailer's engine",
     [SANDBOX_MONITOR] = "monitor",
     [SANDBOX_LOOKUP] = "name look-up",
-    [SANDBOX_RESOLVER] = "resolver"};
+    [SANDBOX_RESOLVER] = "resolver",
+    [SANDBOX_KEEPER] = "keeper"};
 
 /* Free for everybody, whatever the arguments. */
 static const int for_all[] = {SYS_read, SYS_write, SYS_close,
@@ -42,6 +43,7 @@ static const int for_engines[] = {SYS_sendmsg, SYS_shutdown, SYS_setitimer,
 static const int for_monitor[] = {SYS_sendmsg, SYS_connect, SYS_sendto, SYS_wait4, -1};
 static const int for_resolver[] = {SYS_connect, SYS_sendto, SYS_setsockopt, SYS_getpeername,
     SYS_sendmmsg, SYS_writev, SYS_recvfrom, SYS_uname, -1};
+static const int for_keeper[] = {SYS_sendmsg, SYS_accept4, SYS_getsockopt, -1};
 static const int for_lookup[] = {SYS_newfstatat, SYS_fstat, SYS_lseek, -1};
 /* By their arguments. */
 static const int conditional[] = {
@@ -120,6 +122,8 @@ is_free(enum sandbox_role role, int call)
 		return has(for_all, call) || has(for_resolver, call) || has(for_lookup, call);
 	case SANDBOX_RESOLVER:
 		return has(for_all, call) || has(for_resolver, call);
+	case SANDBOX_KEEPER:
+		return has(for_all, call) || has(for_keeper, call);
 	default:
 		return false;
 	}
@@ -197,7 +201,7 @@ test_signals(enum sandbox_role role)
 static void
 test_descriptors(enum sandbox_role role)
 {
-	const bool may = role != SANDBOX_MONITOR;
+	const bool may = role != SANDBOX_MONITOR && role != SANDBOX_KEEPER;
 
 	ok(ask(SYS_fcntl, 0, F_GETFL, 0) == (may ? SECCOMP_RET_ALLOW : FORBIDDEN) &&
 		ask(SYS_fcntl, 0, F_SETFL, 0) == (may ? SECCOMP_RET_ALLOW : FORBIDDEN),
