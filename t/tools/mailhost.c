@@ -210,7 +210,7 @@ serve_log(int fd)
 		line[n++] = '\n';
 		text = line[0] == '<' ? memchr(line, '>', (size_t)n) : NULL;
 		text = text != NULL ? text + 1 : line;
-		if (write(out, text, (size_t)(line + n - text)) < 0)
+		if (write(out, text, (size_t)(line + n - text)) < 0 && errno != ENOSPC)
 			err(3, "/var/log/mail.log");
 	}
 	err(3, "/dev/log");
