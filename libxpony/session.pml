@@ -1,6 +1,6 @@
 /*
  * session.pml - the two-sided handshake with its fallback, and a message behind it, as a model for spin
- * (t/72-model runs it). Beside the code it stands for: client is client*.c with the monitor's mailer/trust.c,
+ * (t/73-model runs it). Beside the code it stands for: client is client*.c with the monitor's mailer/trust.c,
  * server is server*.c, and between them stands who can read, change, leave out, repeat and invent octets.
  *
  * What is checked, in every run:

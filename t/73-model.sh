@@ -1,5 +1,5 @@
 #!/bin/bash
-# 72-model - libxpony/session.pml, the model of the handshake with its fallback, holds what it promises in every
+# 73-model - libxpony/session.pml, the model of the handshake with its fallback, holds what it promises in every
 # run that spin finds; and with each fault put in, the property that the fault breaks is seen to break.
 source=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 . "$source/t/lib/tap.sh"
