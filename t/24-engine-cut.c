@@ -184,8 +184,8 @@ cut_everywhere(
 		w.seed = (uint32_t)at;
 		world_run(&w);
 		judge(&w, &w.mta_in, stream != MTA_OUT, &t);
-		/* Between the upgrade and the two last records, QUIT and the close. */
-		if (stream == WIRE_C2S && how == 0 && both && at > command && at + 600 < total)
+		/* From the upgrade to the last octet of the last record, QUIT and the close. */
+		if (stream == WIRE_C2S && how == 0 && both && at > command && at < total)
 			t.unseen += w.server_report.fault != ERR_TRUNCATED;
 		world_free(&w);
 	}

@@ -1,5 +1,5 @@
-# flights.sh: counts round trips in a recording.  Sourced after world.sh by t/66-round-trips and
-# ./quickstart.
+# flights.sh: counts round trips and packets in a recording.  Sourced after world.sh by t/66-round-trips,
+# t/6d-packets and ./quickstart.
 
 # flights PCAP: of the first connection to port 25 in it, one line a flight, which is all that one
 # side sends before the other says something: "> SECONDS OCTETS" from the client, "< ..." from the
@@ -33,4 +33,15 @@ flights_measure() {
 		$1 == "<" { replies++; heard = $2 }
 		$1 == ">" { reply = heard; trips = replies + 1 }
 		END { printf "%d %d\n", trips, reply * 1000 }' <<<"$1")
+}
+
+# segments PCAP: of the connections to port 25 in it, one line a packet: "> FLAGS OCTETS" from the client,
+# "< FLAGS OCTETS" from the server; FLAGS as tcpdump writes them, OCTETS of payload.
+segments() {
+	host_run wire tcpdump -Z root -n -r - 'tcp port 25' <"$1" 2>/dev/null | awk '
+		match($0, /: Flags \[[^]]*\]/) {
+			flags = substr($0, RSTART + 9, RLENGTH - 10)
+			octets = match($0, /length [0-9]+/) ? substr($0, RSTART + 7, RLENGTH - 7) + 0 : 0
+			print ($5 ~ /\.25:$/ ? ">" : "<"), flags, octets
+		}'
 }
