@@ -26,6 +26,7 @@ enum { NEAR_IN, NEAR_OUT, FAR, MONITOR, FDS };
 
 enum {
 	ALARM_GRACE = 120, /* seconds after a deadline that only a stuck process misses */
+	ALARM_SLACK = 60, /* seconds by which it may be set too early, for a call a turn less */
 	LINGER_MS =
 	    2000, /* for a peer to read our last reply before a reset could destroy it */
 	LINGER_OCTETS = 262144,
@@ -36,6 +37,7 @@ struct turn {
 	struct session *s;
 	struct pace pace;
 	const char *title; /* the phase that ps shows */
+	int64_t alarmed;   /* the deadline behind which the alarm stands, in milliseconds */
 	bool near_eof, far_eof;
 	bool near_shut;
 	bool told; /* the monitor has the report */
@@ -100,7 +102,7 @@ send_far(const struct turn *t, int fd, const uint8_t *p, size_t n)
 }
 
 /* What cannot be written any more is dropped: the reading half tells the session of the end.
- * True when something went, so that there is room again. */
+ * True when all went, so that there is room and nothing left to poll for. */
 static bool
 drain(struct turn *t, enum session_side side, int fd)
 {
@@ -117,17 +119,15 @@ drain(struct turn *t, enum session_side side, int fd)
 		put = side == SESSION_FAR ? send_far(t, fd, p, n) : write(fd, p, n);
 	if (put > 0 && side == SESSION_FAR)
 		pace_octets(&t->pace, (size_t)put);
+	if (put < 0 && errno != EAGAIN && errno != EINTR)
+		put = (ssize_t)n;
 	if (put > 0)
 		session_written(t->s, side, (size_t)put);
-	else if (put < 0 && errno != EAGAIN && errno != EINTR)
-		session_written(t->s, side, n);
-	else
-		return false;
-	return true;
+	return put == (ssize_t)n;
 }
 
-/* Both, as far as the sockets take it: a session that waited for room would wait for ever if the
- * last of it went out now, with nothing left to poll for. */
+/* Both, as far as the sockets take it: a session that waited for room would wait for ever if
+ * the last of it went out now, with nothing left to poll for. */
 static bool
 drain_both(struct turn *t)
 {
@@ -217,11 +217,23 @@ shut_sides(struct turn *t)
 		(void)shutdown(t->r->far, SHUT_WR);
 }
 
+/* Behind the deadline, which a body renews at each turn. */
+static void
+set_alarm(struct turn *t)
+{
+	const int64_t deadline = t->pace.deadline;
+
+	if (deadline >= t->alarmed && deadline < t->alarmed + ALARM_SLACK * 1000)
+		return;
+	t->alarmed = deadline;
+	(void)alarm(session_timeout(t->s) + ALARM_GRACE);
+}
+
 static void
 watch_clock(struct turn *t)
 {
 	if (pace_begin(&t->pace, t->s, clock_ms()))
-		(void)alarm(session_timeout(t->s) + ALARM_GRACE);
+		set_alarm(t);
 	if (t->pace.phase != t->title) {
 		t->title = t->pace.phase;
 		setproctitle("%s", t->title);
