@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #ifndef MSG_MORE
-#define MSG_MORE 0
+#	define MSG_MORE 0
 #endif
 
 enum { NEAR_IN, NEAR_OUT, FAR, MONITOR, FDS };
@@ -150,10 +150,13 @@ drop_side(struct turn *t, const struct session_request *q)
 	}
 }
 
-static void
+/* False when there is nobody to ask any more: the session then goes another way at once, since
+ * nothing that poll() waits for would make it. */
+static bool
 ask(struct turn *t)
 {
 	const struct session_request *q;
+	bool heard = true;
 
 	while ((q = session_request(t->s)) != NULL) {
 		drop_side(t, q);
@@ -162,9 +165,12 @@ ask(struct turn *t)
 		else if (q->kind == SESSION_ASK_MAIL)
 			t->told = false; /* the monitor's end would be news */
 		if ((t->r->monitor < 0 || !request_send(t->r->monitor, q)) &&
-		    q->kind != SESSION_TELL_DONE)
+		    q->kind != SESSION_TELL_DONE) {
 			session_fail(t->s, ERR_RESOURCE);
+			heard = false;
+		}
 	}
+	return heard;
 }
 
 static void
@@ -339,8 +345,7 @@ relay_run(struct relay *r, struct session *s)
 	for (;;) {
 		do
 			session_run(s);
-		while (drain_both(&t));
-		ask(&t);
+		while (drain_both(&t) || !ask(&t));
 		shut_sides(&t);
 		if (session_is_over(s))
 			break;
