@@ -292,6 +292,8 @@ client_hop_reply(struct session *s)
 		client_lost(s, e == ERR_MORE ? "connection closed" : "no SMTP reply");
 		return true;
 	}
+	if (r.code / 100 != 2 && client_kept_lost(s, "the kept session is over"))
+		return true; /* the host itself is as good as it was */
 	if (s->state == CLIENT_GREETING)
 		greeting_reply(s, &r, p);
 	else if (s->state == CLIENT_UPGRADE)

@@ -126,10 +126,10 @@ call(const struct sockaddr_un *un)
 static bool
 is_own(int fd)
 {
-	struct ucred peer;
-	socklen_t n = sizeof(peer);
+	uid_t user;
+	gid_t group;
 
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.uid == geteuid();
+	return getpeereid(fd, &user, &group) == 0 && user == geteuid();
 }
 
 static bool
@@ -181,17 +181,20 @@ keep_take(int fd)
 	return send(fd, "", 1, MSG_NOSIGNAL) == 1;
 }
 
-/* Under the lock. True when nobody listens there, and the name is free. */
+/* Under the lock. True when no keeper of ours listens there, and the name is free. What else
+ * may be there, in a directory that is ours, was put there while it was not. */
 static bool
 is_free(const struct sockaddr_un *un)
 {
 	int fd = call(un);
+	const int fault = fd < 0 ? errno : 0;
+	const bool keeps = fd >= 0 && is_own(fd);
 
 	if (fd >= 0)
 		(void)close(fd);
-	if (fd < 0 && errno == ECONNREFUSED)
-		return unlink(un->sun_path) == 0;
-	return fd < 0 && errno == ENOENT;
+	if (keeps || (fault != 0 && fault != ECONNREFUSED && fault != EACCES))
+		return fault == ENOENT;
+	return unlink(un->sun_path) == 0;
 }
 
 /* How many names there are; with `sweep` those where nobody listens are removed first. */

@@ -81,11 +81,11 @@ hear_taker(struct keeping *g)
 static bool
 is_welcome(const struct keeping *g, int fd)
 {
-	struct ucred peer;
-	socklen_t n = sizeof(peer);
+	uid_t user;
+	gid_t group;
 
-	return g->waiting && g->taker < 0 &&
-	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &n) == 0 && peer.uid == g->user;
+	return g->waiting && g->taker < 0 && getpeereid(fd, &user, &group) == 0 &&
+	       user == g->user;
 }
 
 /* Who comes while another one is here shall not wait. */

@@ -346,7 +346,9 @@ test_first_reply(void)
 	static const struct rule says_450[] = {RULE("MAIL", "450 4.7.1 greylisted"), NO_MORE};
 	static const struct rule silent[] = {RULE("MAIL", falls_silent), NO_MORE};
 	static const struct rule silent_ehlo[] = {RULE("EHLO", falls_silent), NO_MORE};
-	static const struct rule *const again[] = {says_421, silent, silent_ehlo};
+	static const struct rule ehlo_421[] = {
+	    LAST("EHLO", "421 4.3.2 shutting down"), NO_MORE};
+	static const struct rule *const again[] = {says_421, ehlo_421, silent, silent_ehlo};
 	struct world w;
 
 	for (size_t i = 0; i < sizeof again / sizeof again[0]; i++) {
@@ -354,14 +356,21 @@ test_first_reply(void)
 		w.answerer.rules = again[i];
 		w.rules_once = w.host_waits = true;
 		world_run(&w);
-		is_int(w.messages, 1, "first reply %s: delivered", i == 0 ? "421" : "none");
+		is_int(w.messages, 1, "first reply %s: delivered", i < 2 ? "421" : "none");
 		is_int(w.connections, 2, "on a new connection");
-		is_int(w.stalls, i > 0, "%s", i > 0 ? "after a deadline" : "at once");
+		is_int(count(&w.told, "HOP KEPT "), 1, "to the same host");
+		is_int(w.stalls, i > 1, "%s", i > 1 ? "after a deadline" : "at once");
 		is_str(w.client_report.suite, "mlkem768x25519-chachapoly",
 		    "which is what the report says");
 		is_int(w.client_report.fault, ERR_NONE, "no fault");
 		world_free(&w);
 	}
+	set_use(&w, one, 0);
+	w.answerer.greeting = "421 4.3.2 shutting down\r\n";
+	world_run(&w);
+	ok(holds(&w.told, "HOP KEPT ", 9),
+	    "421 for a greeting: the same host is asked for again");
+	world_free(&w);
 	set_use(&w, one, 0);
 	w.answerer.rules = says_450;
 	world_run(&w);
