@@ -11,10 +11,8 @@ import sys
 
 import sender
 
-# What sendmail says of an attempt that ended without the host's word on the whole message.
-UNKNOWN = re.compile(r"perhaps delivered|signal|I/O error|Broken pipe|Connection reset|did not|Input/output|mailer|exit|"
-                     r"lost|timed? ?out|Deferred$|unknown mailer error|EX_|Bad file|Operating system error|killed")
-NEVER = re.compile(r"4\.7\.5|Connection refused|Name server|4\.4\.3|4\.4\.1 |lost before|not sent")
+# What sendmail says of an attempt in which the host cannot have had the whole message.
+NEVER = re.compile(r"^queued|4\.7\.5|Connection refused|Name server|4\.4\.3|4\.4\.1 |lost before|not sent")
 
 
 def mailbox(path):
