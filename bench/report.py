@@ -58,6 +58,10 @@ def is_ours(variant):
     return variant.split()[0] == "blackpony"
 
 
+def kind(name):
+    return name.split(",")[0]
+
+
 def fields(path):
     with open(path, encoding="utf-8") as f:
         for number, line in enumerate(f, 1):
@@ -124,9 +128,9 @@ def summary(values):
 
 
 def results(rows, goals, facts):
-    """What goes into the JSON file; rows in the order of their goals."""
-    out, order = [], {g["row"]: i for i, g in reversed(list(enumerate(goals)))}
-    for row in sorted(rows.values(), key=lambda r: order.get(r.name, len(goals))):
+    """What goes into the JSON file; rows in the order of their goals, those together that begin alike."""
+    out, order = [], {kind(g["row"]): i for i, g in reversed(list(enumerate(goals)))}
+    for row in sorted(rows.values(), key=lambda r: order.get(kind(r.name), len(goals))):
         ours, peers = row.measured(True), row.measured(False)
         ratios = {o: {p: summary(row.ratios(o, p)) for p in peers if row.ratios(o, p)} for o in ours}
         out.append({
