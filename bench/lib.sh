@@ -17,6 +17,7 @@ source=${abs_top_srcdir:?}
 
 passes=${BENCH_PASSES:?} mode=${BENCH_MODE:?}
 classical=x25519-chachapoly
+kept_seconds=3 # before a kept session ends
 
 sample() { printf '%s\t%s\t%s\t%s\n' "$@" >&3; }
 cannot() {
@@ -43,7 +44,7 @@ declare -A way_name=(
 	[stunnel]='Postfix through stunnel' [spiped]='Postfix through spiped'
 )
 
-# The option comes with kept sessions.
+# Whether the mailer can keep sessions.
 has_kept() { "${BLACKPONY_BIN:?}/blackpony-mailer" --help 2>&1 | grep -q -- '-K '; }
 
 ways_start() {
@@ -111,7 +112,7 @@ ways_sender() {
 	host_run a rm /etc/mail/tls/tls.m4
 	host_sendmail a
 	mailer classical -s $classical
-	! has_kept || mailer kept -K 2
+	! has_kept || mailer kept -K "$kept_seconds"
 }
 
 mailer() {

@@ -10,8 +10,8 @@ rtts=(0 20 100)
 [ "$mode" = full ] || rtts=(0 100)
 count_at=100 # packets and octets; they are hardly others at another round trip time
 
-# on_wire PCAP ADDRESS: "MILLISECONDS PACKETS OCTETS LAST" of the connection to that address; LAST is the
-# server's last word, in milliseconds too. The message is the last
+# on_wire PCAP ADDRESS: "MILLISECONDS PACKETS OCTETS LAST" of the connection to that address, from its SYN or, if
+# it was there before, its first octet on; LAST is the server's last word, in milliseconds too. The message is the last
 # that the client sends of more than 1100 octets before it is answered: what it says before and after is
 # shorter (the tunnel spiped sends 1060 octets for each line, and the message in two times so much). What the
 # server says then is the reply to the dot, encrypted or not.
