@@ -111,6 +111,13 @@ hang_up() {
 }
 nobody_left() { [ -z "$(on=a processes blackpony-receiver; on=b processes blackpony-mailer)" ]; }
 two() { [ "$(processes blackpony-receiver | wc -l)" -eq 2 ]; }
+two_walled() {
+	local pid
+	[ "$(processes blackpony-mailer | wc -l)" -eq 2 ] || return 1
+	for pid in $(processes blackpony-mailer); do
+		[ "$(status "$pid" Seccomp)" = 2 ] || return 1
+	done
+}
 receivers() {
 	wait_for 10 two || diag "there are not two processes"
 	mapfile -t pids < <(processes blackpony-receiver)
@@ -187,6 +194,25 @@ is "$(has_key "$monitor")" yes "mailer's monitor: holds the key"
 walled "$engine" "mailer's engine" blackpony 5 "pipe pipe /dev/null socket socket"
 walled "$resolver" "mailer's resolver" blackpony 8 socket
 hang_up
+
+# A session that is kept: the engine that was there, and the keeper in the monitor's place.
+dialogue setpriv --reuid blackpony --regid blackpony --clear-groups /usr/libexec/blackpony/blackpony-mailer -K 30 '[10.77.0.1]'
+say 'EHLO mail.b.test'
+say 'MAIL FROM:<alice@b.test>'
+say 'RCPT TO:<bob@a.test>'
+say DATA
+say $'some words\r\n.'
+say QUIT
+wait_for 10 two_walled || diag "there are not two processes"
+mapfile -t pids < <(processes blackpony-mailer)
+engine=${pids[0]} keeper=${pids[1]}
+walled "$engine" "mailer's engine, kept" blackpony 5 "/dev/null socket socket"
+walled "$keeper" "keeper" blackpony 8 "/dev/null $null socket socket"
+is "$(status "$keeper" NSsid)" "$(status "$keeper" NSpid)" "keeper: a session of its own"
+host_run b kill "$keeper"
+exec {to}>&-
+wait_for 10 nobody_left || diag "processes are left"
+{ kill "$DIALOGUE_PID"; wait "$DIALOGUE_PID"; } 2>/dev/null
 on=a
 
 # Walls that are not there are no reason to go without.
