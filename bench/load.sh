@@ -3,6 +3,8 @@
 #
 #   load_start                the hosts, with control groups (cpu.sh)
 #   load_inetd LINE...        inetd on b. $receiver begins a line of blackpony-receiver's; $stub is the program
+#   load_static               b has the receiver of a build with --enable-static-deps as well; $static_receiver
+#                             begins its line. In a quick run there is none: $has_static is empty
 #   load_tunnels              a:1465 leads to b:2500 through stunnel, a:8025 through spiped
 #   load_postfix              host q, Postfix, which takes mail for b.test on port 25 and discards it
 #   load_starttls ADDRESS     a:2525 leads to that mail host, in STARTTLS, which stunnel speaks; a:2526 likewise
@@ -13,6 +15,7 @@
 stub=/usr/libexec/blackpony/stub
 # No limits: one client has all sessions here. And no look-up of its name, of which there is nothing to learn.
 receiver='/usr/libexec/blackpony/blackpony-receiver blackpony-receiver -m 0 -M 0 -L 0 -n mail.b.test'
+static_receiver=${receiver/blackpony-receiver/static-receiver} has_static=
 client_on=() # a command before the client's
 
 load_start() {
@@ -33,6 +36,18 @@ client() {
 load_inetd() {
 	printf '%s\n' "$@" | sed 's/stream tcp nowait/&.1000000 root/' >"$WORLD/inetd.conf"
 	host_inetd b "$WORLD/inetd.conf"
+}
+
+load_static() {
+	local dir=$world_build/bench.d/static options
+	[ "$mode" = full ] || return 0
+	if [ ! -e "$dir/blackpony-receiver" ]; then
+		mkdir -p "$dir" && options=$("$world_build/config.status" --config) &&
+			(cd "$dir" && eval "\"$source/configure\" -q $options --enable-static-deps" && make -j2 blackpony-receiver) ||
+			world_die "no static build"
+	fi
+	host_put b "${static_receiver%% *}" 755 <"$dir/blackpony-receiver"
+	has_static=yes
 }
 
 load_certificate() {

@@ -45,28 +45,19 @@ measure() {
 	[ "$process" = smtpd ] || wait_for 10 none "$host" "$process" "$old" || echo "$variant: sessions stay"
 }
 
-# The programs with the libraries in them, where configure has that: $pony/static on b.
-static_start() {
-	local dir=$world_build/bench.d/static options
-	"$source/configure" --help | grep -q -- --enable-static-deps || return
-	mkdir -p "$dir" && options=$("$world_build/config.status" --config) || return
-	(cd "$dir" && eval "\"$source/configure\" $options --enable-static-deps" && make -j2 blackpony-receiver) || return
-	host_put b /usr/libexec/blackpony/static/blackpony-receiver 755 <"$dir/blackpony-receiver"
-}
-
 load_start
 sed 's/Port=smtp/Port=2503/' "$source/t/lib/plain.mc" >"$WORLD/daemon.mc"
 host_sendmail b "$WORLD/daemon.mc" -DconfDONT_PROBE_INTERFACES=True
 host_daemon b
 load_inetd "25 stream tcp nowait $receiver -- $stub" \
-	"2501 stream tcp nowait ${receiver/blackpony-receiver/static/blackpony-receiver} -- $stub" \
+	"2501 stream tcp nowait $static_receiver -- $stub" \
 	"2502 stream tcp nowait /usr/sbin/sendmail-mta sendmail -bs -Am"
 load_postfix
 load_starttls 10.77.0.4
-static_start >&2 && has_static=yes
+load_static
 for ((pass = 1; pass <= passes; pass++)); do
 	measure blackpony b blackpony-receiver 10.77.0.2 25
-	[ -z "${has_static-}" ] || measure 'blackpony, static libraries' b blackpony-receiver 10.77.0.2 2501
+	[ -z "$has_static" ] || measure 'blackpony, static libraries' b static-receiver 10.77.0.2 2501
 	measure 'Postfix smtpd, STARTTLS' q smtpd -p 10.77.0.1 2525
 	measure 'sendmail -bd, plain' b sendmail-mta -p 10.77.0.2 2503
 	measure 'sendmail -bs, plain' b sendmail-mta -p 10.77.0.2 2502

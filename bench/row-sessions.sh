@@ -39,7 +39,9 @@ host_put b /etc/stunnel/inetd.conf <<-END
 	exec = $stub
 	execArgs = stub
 END
-load_inetd "2465 stream tcp nowait /usr/bin/stunnel4 stunnel4 /etc/stunnel/inetd.conf" "2500 stream tcp nowait $stub stub" "25 stream tcp nowait $receiver -- $stub"
+load_inetd "2465 stream tcp nowait /usr/bin/stunnel4 stunnel4 /etc/stunnel/inetd.conf" "2500 stream tcp nowait $stub stub" "25 stream tcp nowait $receiver -- $stub" \
+	"2501 stream tcp nowait $static_receiver -- $stub"
+load_static
 load_tunnels
 load_stunnel a inetd 'accept = 10.77.0.1:1466' 'connect = 10.77.0.2:2465' 'client = yes' 'sessionResume = no'
 listens a 1466
@@ -55,6 +57,7 @@ fi
 for ((pass = 1; pass <= passes; pass++)); do
 	for n in "${at_a_time[@]}"; do
 		measure "$n" b blackpony 150 10.77.0.2 25
+		[ -z "$has_static" ] || measure "$n" b 'blackpony, static libraries' 150 10.77.0.2 2501
 		measure "$n" b stub 600 -p 10.77.0.2 2500
 		measure "$n" b stunnel 300 -p 10.77.0.1 1465
 		measure "$n" b 'stunnel from inetd' 150 -p 10.77.0.1 1466
