@@ -33,10 +33,11 @@ is_our_name(const struct monitor *m)
 
 bool
 pair_make(const struct sockaddr_storage *client, const struct sockaddr_storage *local,
-    int fds[2], char *why, size_t why_size)
+    const char *kept, int fds[2], char *why, size_t why_size)
 {
 	(void)client;
 	(void)local;
+	(void)kept;
 	(void)snprintf(why, why_size, "no pair");
 	return !seen.fails && request_pair(fds);
 }

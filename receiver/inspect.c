@@ -96,7 +96,7 @@ check_pair(struct inspection *i, const char *name, int family, const char *from,
 	}
 	if (s != -1)
 		close(s);
-	if (pair_make(&client, &local, fds, why, sizeof(why))) {
+	if (pair_make(&client, &local, NULL, fds, why, sizeof(why))) {
 		close(fds[PAIR_CLIENT]);
 		close(fds[PAIR_SERVER]);
 		ok(i, "%s connections reach the back end with the client's address", name);

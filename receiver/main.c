@@ -392,6 +392,7 @@ serve(const struct settings *set)
 	    .suites = &set->suites,
 	    .rot = set->rot,
 	    .own_names = set->own_names,
+	    .namespace = BLACKPONY_NAMESPACE,
 	    .relay_keys = BLACKPONY_RELAY_KEYS};
 	struct session_config config = {.role = SESSION_SERVER,
 	    .suites = set->suites,

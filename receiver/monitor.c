@@ -187,7 +187,7 @@ start_backend(struct monitor *m, const struct backend_about *about, char *why, s
 	int fds[2];
 	pid_t pid;
 
-	if (!pair_make(&m->client, &m->local, fds, why, cap))
+	if (!pair_make(&m->client, &m->local, m->namespace, fds, why, cap))
 		return -1;
 	pid = backend_start(m->backend, fds[PAIR_SERVER], about, why, cap);
 	(void)close(fds[PAIR_SERVER]);

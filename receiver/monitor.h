@@ -38,6 +38,7 @@ struct monitor {
 	int rot;
 	const char *name;       /* in our greeting */
 	const char *own_names;  /* more names of ours, with commas between them; or NULL */
+	const char *namespace;  /* kept for TCP pairs (receiver/netns.h) */
 	const char *relay_keys; /* the file with keys that may relay */
 	struct peers peers;     /* what is demanded of this client */
 	bool peers_unknown;     /* nobody knows: the file is faulty */

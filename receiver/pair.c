@@ -2,32 +2,25 @@
  * pair - the TCP connection through which a back end sees its true client (pair.h has the
  * contract). Called by receiver/main.c for each back end and by receiver/inspect.c.
  *
- * A fresh network namespace holds nothing but its loopback device. With one route that makes
- * every address of a family local to that device, a socket may bind the client's address and
- * another one listen on ours, and the kernel connects the two inside. Sockets stay in the
- * namespace they were made in, so we go back at once; the kernel takes the namespace down when
- * both ends are closed.
+ * In a network namespace with nothing but a loopback device, to which every address is local
+ * (receiver/netns.h), a socket may bind the client's address and another one listen on ours,
+ * and the kernel connects the two inside. Sockets stay in the namespace they were made in, so
+ * we go back at once.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
-#include <sched.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "netns.h"
 #include "pair.h"
 
 #define PAIR_WAIT_MS 1000 /* for the connect, and once more for the accept */
-#define LOOPBACK 1        /* index of lo in every namespace */
 
 /* One pair in the making. An fd is -1 while it is not open. */
 struct making {
@@ -133,81 +126,6 @@ same(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
 	return memcmp(a, b, sizeof(*a)) == 0;
 }
 
-static bool
-loopback_up(struct making *m)
-{
-	struct ifreq request = {.ifr_name = "lo"};
-	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool up;
-
-	if (s == -1)
-		return failed(m, "socket");
-	request.ifr_flags = IFF_UP | IFF_RUNNING;
-	up = ioctl(s, SIOCSIFFLAGS, &request) == 0;
-	if (!up)
-		failed(m, "bring up the loopback device");
-	close(s);
-	return up;
-}
-
-/* Sends one routing request and reads the kernel's answer to it, which is there when send()
- * returns. */
-static bool
-ask_kernel(int s, const void *request, size_t n)
-{
-	union {
-		struct nlmsghdr header;
-		char room[512];
-	} answer;
-	struct nlmsgerr fault;
-	ssize_t got;
-
-	if (send(s, request, n, 0) != (ssize_t)n)
-		return false;
-	got = recv(s, &answer, sizeof(answer), MSG_DONTWAIT);
-	if (got < (ssize_t)NLMSG_LENGTH(sizeof(fault)) ||
-	    answer.header.nlmsg_type != NLMSG_ERROR) {
-		errno = got < 0 ? errno : EPROTO;
-		return false;
-	}
-	memcpy(&fault, NLMSG_DATA(&answer.header), sizeof(fault));
-	errno = -fault.error;
-	return fault.error == 0;
-}
-
-/* What `ip route add local 0.0.0.0/0 dev lo` does (or ::/0): every address becomes our own. */
-static bool
-route_everything(struct making *m)
-{
-	struct {
-		struct nlmsghdr header;
-		struct rtmsg route;
-		struct rtattr attribute;
-		uint32_t device;
-	} request = {
-	    .header = {.nlmsg_len = sizeof(request),
-		.nlmsg_type = RTM_NEWROUTE,
-		.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_ACK},
-	    .route = {.rtm_family = (unsigned char)m->local->ss_family,
-		.rtm_table = RT_TABLE_LOCAL,
-		.rtm_protocol = RTPROT_STATIC,
-		.rtm_scope = RT_SCOPE_HOST,
-		.rtm_type = RTN_LOCAL},
-	    .attribute = {.rta_len = RTA_LENGTH(sizeof(uint32_t)), .rta_type = RTA_OIF},
-	    .device = LOOPBACK,
-	};
-	int s = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	bool routed;
-
-	if (s == -1)
-		return failed(m, "netlink socket");
-	routed = ask_kernel(s, &request, sizeof(request));
-	if (!routed)
-		failed(m, "add the local route");
-	close(s);
-	return routed;
-}
-
 /* A non-blocking TCP socket bound to the address, -1 on failure. */
 static int
 bound_socket(struct making *m, const struct sockaddr_storage *address)
@@ -219,9 +137,12 @@ bound_socket(struct making *m, const struct sockaddr_storage *address)
 		failed(m, "socket");
 		return -1;
 	}
+	/* Pairs of other sessions may have an end with our own address, or have just ended. */
+	if (setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
+		failed(m, "SO_REUSEADDR");
 	/* An IPv6 bind looks at the addresses of devices, not at routes. */
-	if (address->ss_family == AF_INET6 &&
-	    setsockopt(s, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) == -1)
+	else if (address->ss_family == AF_INET6 &&
+		 setsockopt(s, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on)) == -1)
 		failed(m, "IPV6_FREEBIND");
 	else if (setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == -1)
 		failed(m, "TCP_NODELAY");
@@ -323,19 +244,51 @@ is_exact(struct making *m)
 static bool
 make_inside(struct making *m)
 {
-	if (!loopback_up(m) || !route_everything(m))
-		return false;
+	bool made;
+
 	m->listener = bound_socket(m, m->local);
-	if (m->listener == -1)
-		return false;
-	if (listen(m->listener, 1) == -1)
-		return failed_at(m, "listen on", m->local);
-	return connect_client(m) && accept_client(m) && is_exact(m);
+	made = m->listener != -1 &&
+	       (listen(m->listener, 1) == 0 || failed_at(m, "listen on", m->local)) &&
+	       connect_client(m) && accept_client(m) && is_exact(m);
+	close_fd(&m->listener);
+	if (!made) {
+		close_fd(&m->fds[PAIR_CLIENT]);
+		close_fd(&m->fds[PAIR_SERVER]);
+	}
+	return made;
+}
+
+static bool
+make_kept(struct making *m, const char *kept)
+{
+	int home = netns_home(), turn;
+	bool made;
+
+	if (home == -1)
+		return failed(m, "network namespace");
+	turn = netns_enter_kept(kept, home);
+	made = turn != -1 && make_inside(m);
+	netns_leave(home);
+	close_fd(&turn);
+	return made;
+}
+
+static bool
+make_fresh(struct making *m)
+{
+	int home = netns_home();
+	bool made;
+
+	if (home == -1)
+		return failed(m, "network namespace");
+	made = netns_enter_fresh(m->why, m->why_size) && make_inside(m);
+	netns_leave(home);
+	return made;
 }
 
 bool
 pair_make(const struct sockaddr_storage *client, const struct sockaddr_storage *local,
-    int fds[2], char *why, size_t why_size)
+    const char *kept, int fds[2], char *why, size_t why_size)
 {
 	struct making m = {
 	    .client = client,
@@ -345,8 +298,6 @@ pair_make(const struct sockaddr_storage *client, const struct sockaddr_storage *
 	    .why = why,
 	    .why_size = why_size,
 	};
-	int home;
-	bool made;
 
 	fds[PAIR_CLIENT] = fds[PAIR_SERVER] = -1;
 	if (client->ss_family != local->ss_family ||
@@ -354,23 +305,5 @@ pair_make(const struct sockaddr_storage *client, const struct sockaddr_storage *
 		snprintf(why, why_size, "no pair of TCP addresses");
 		return false;
 	}
-	home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (home == -1)
-		return failed(&m, "/proc/self/ns/net");
-	if (unshare(CLONE_NEWNET) == -1) {
-		made = failed(&m, "private network namespace");
-	} else {
-		made = make_inside(&m);
-		/* Lost in there we could log nothing and resolve nothing, and no one would see
-		 * why. */
-		if (setns(home, CLONE_NEWNET) == -1)
-			abort();
-	}
-	close(home);
-	close_fd(&m.listener);
-	if (!made) {
-		close_fd(&fds[PAIR_CLIENT]);
-		close_fd(&fds[PAIR_SERVER]);
-	}
-	return made;
+	return (kept != NULL && make_kept(&m, kept)) || make_fresh(&m);
 }

@@ -31,11 +31,13 @@ bool pair_normalise(struct sockaddr_storage *address);
  * compared with the addresses asked for. False: nothing is open, and why[0..why_size) says what
  * failed, in printable ASCII; the caller must turn the client away (421) and must not try
  * anything less. Link-local IPv6 addresses are refused: their scope is a device that a private
- * namespace does not have. Waits two seconds at most. Needs CAP_SYS_ADMIN. The calling process
- * must have one thread only; it is back in its own network namespace on return, and a way back
- * that fails aborts. */
+ * namespace does not have. kept: the file of a namespace that is kept for all sessions
+ * (netns.h); where that one does not do, for the tuple is still in use there or for any other
+ * reason, or kept is NULL, a fresh one is made. Waits two seconds at most in each. Needs
+ * CAP_SYS_ADMIN. The calling process must have one thread only; it is back in its own network
+ * namespace on return, and a way back that fails aborts. */
 bool pair_make(const struct sockaddr_storage *client, const struct sockaddr_storage *local,
-    int fds[2], char *why, size_t why_size);
+    const char *kept, int fds[2], char *why, size_t why_size);
 
 /* Writes "192.0.2.1:25" or "[2001:db8::1]:25" (scope as %number). "unknown" for another family.
  */

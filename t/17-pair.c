@@ -1,14 +1,23 @@
 /*
- * 17-pair - receiver/pair: both ends of the pair have exactly the addresses asked for, or there
- * is no pair; and whatever happens, we are back in our own network namespace with nothing left
- * open.
+ * 17-pair - receiver/pair and netns: both ends of the pair have exactly the addresses asked
+ * for, or there is no pair; and whatever happens, we are back in our own network namespace with
+ * nothing left open. Everything with a fresh namespace, and again with the one that is kept; in
+ * a mount and a process namespace of the test's own, with which the kept one goes.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,6 +27,10 @@
 #include "tap.h"
 
 #define ROW 100
+
+/* The file of the namespace that is kept; NULL: a fresh one each time. */
+static const char *kept;
+static char room[] = "/tmp/pair.XXXXXX", file[64];
 
 static struct sockaddr_storage
 v4(const char *text, in_port_t port)
@@ -118,7 +131,7 @@ test_made(const char *name, struct sockaddr_storage client, struct sockaddr_stor
 	int fds[2], files = open_fds();
 
 	snprintf(before, sizeof(before), "%s", home());
-	if (!ok(pair_make(&client, &local, fds, why, sizeof(why)), "%s: made", name)) {
+	if (!ok(pair_make(&client, &local, kept, fds, why, sizeof(why)), "%s: made", name)) {
 		printf("# %s\n", why);
 		return;
 	}
@@ -145,7 +158,8 @@ test_refused(const char *name, struct sockaddr_storage client, struct sockaddr_s
 	int fds[2] = {0, 0}, files = open_fds();
 
 	snprintf(before, sizeof(before), "%s", home());
-	ok(!pair_make(&client, &local, fds, why, sizeof(why)) && fds[0] == -1 && fds[1] == -1,
+	ok(!pair_make(&client, &local, kept, fds, why, sizeof(why)) && fds[0] == -1 &&
+		fds[1] == -1,
 	    "%s: refused", name);
 	ok(why[0] != '\0', "%s: why: %s", name, why);
 	ok(open_fds() == files && strcmp(before, home()) == 0,
@@ -225,7 +239,7 @@ test_row(void)
 
 	for (i = 0; i < ROW; i++) {
 		client = v4("192.0.2.1", (in_port_t)(4000 + i % 2));
-		if (!pair_make(&client, &local, fds, why, sizeof(why)))
+		if (!pair_make(&client, &local, kept, fds, why, sizeof(why)))
 			break;
 		made++;
 		close(fds[0]);
@@ -244,9 +258,9 @@ test_twins(void)
 	int one[2], two[2];
 	char why[160];
 
-	ok(pair_make(&client, &local, one, why, sizeof(why)) &&
-		pair_make(&client, &local, two, why, sizeof(why)) && passes(one[0], one[1]) &&
-		passes(two[0], two[1]),
+	ok(pair_make(&client, &local, kept, one, why, sizeof(why)) &&
+		pair_make(&client, &local, kept, two, why, sizeof(why)) &&
+		passes(one[0], one[1]) && passes(two[0], two[1]),
 	    "the same pair twice at one time");
 	close(one[0]);
 	close(one[1]);
@@ -274,13 +288,9 @@ test_unprivileged(void)
 	tap.failed += status != 0;
 }
 
-int
-main(void)
+static void
+test_all(void)
 {
-	if (geteuid() != 0) {
-		printf("1..0 # SKIP needs root, for network namespaces\n");
-		return 0;
-	}
 	test_made("IPv4", v4("192.0.2.1", 40000), v4("198.51.100.1", 25));
 	test_made("IPv6", v6("2001:db8::1", 40000, 0), v6("2001:db8::2", 25, 0));
 	test_made("IPv4 loopback", v4("127.0.0.1", 40000), v4("127.0.0.1", 25));
@@ -293,10 +303,142 @@ main(void)
 	test_made("a reserved address", v4("240.0.0.1", 65535), v4("198.51.100.1", 25));
 	test_made(
 	    "loopback to a public address", v4("127.0.0.1", 4000), v4("198.51.100.1", 25));
-	test_normalise();
 	test_refusals();
 	test_row();
 	test_twins();
 	test_unprivileged();
+}
+
+static ino_t
+inode(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* In which namespace are the ends of a pair: the kernel tells by the socket itself. */
+static ino_t
+namespace_of(int fd)
+{
+	int namespace = ioctl(fd, SIOCGSKNS);
+	struct stat st;
+	bool known = namespace >= 0 && fstat(namespace, &st) == 0;
+
+	if (namespace >= 0)
+		close(namespace);
+	return known ? st.st_ino : 0;
+}
+
+/* In which a pair is made; port 0: a pair of addresses that we have at home as well. */
+static ino_t
+pair_namespace(in_port_t port)
+{
+	const char *address = port == 0 ? "127.0.0.1" : "192.0.2.1";
+	struct sockaddr_storage client = v4(address, port == 0 ? 47001 : port),
+				local = v4(port == 0 ? address : "198.51.100.1",
+				    port == 0 ? 47002 : 25);
+	ino_t found = 0;
+	char why[160];
+	int fds[2];
+
+	if (!pair_make(&client, &local, kept, fds, why, sizeof(why)))
+		return 0;
+	if (namespace_of(fds[0]) == namespace_of(fds[1]))
+		found = namespace_of(fds[0]);
+	close(fds[0]);
+	close(fds[1]);
+	return found;
+}
+
+/* To another namespace like it. */
+static void
+test_link(void)
+{
+	char real[64], lock[80];
+
+	snprintf(real, sizeof(real), "%s/real", room);
+	kept = real;
+	ok(pair_namespace(5008) == inode(real), "kept at another place");
+	kept = file;
+	unlink(file);
+	ok(symlink(real, file) == 0 && pair_namespace(5009) != 0 &&
+		pair_namespace(5009) != inode(real),
+	    "a link to it is not followed");
+	unlink(file);
+	umount2(real, MNT_DETACH);
+	unlink(real);
+	snprintf(lock, sizeof(lock), "%s.lock", real);
+	unlink(lock);
+}
+
+static void
+test_kept(void)
+{
+	const ino_t first = inode(file);
+	struct sockaddr_storage client = v4("192.0.2.1", 5000), local = v4("198.51.100.1", 25);
+	char lock[80], why[160];
+	int fds[2], other;
+
+	ok(first != 0 && pair_namespace(5001) == first && pair_namespace(5002) == first,
+	    "pairs are in the one that is kept");
+	ok(first != inode("/proc/self/ns/net"), "which is not our own");
+	ok(pair_make(&client, &local, kept, fds, why, sizeof(why)) &&
+		namespace_of(fds[0]) == first && pair_namespace(5000) != first,
+	    "where a pair is there already, its twin is in another");
+	close(fds[0]);
+	close(fds[1]);
+	snprintf(lock, sizeof(lock), "%s.lock", file);
+	other = open(lock, O_RDWR);
+	ok(other >= 0 && flock(other, LOCK_EX) == 0 && pair_namespace(5003) != first,
+	    "who finds it taken does not wait long, and has a fresh one");
+	close(other);
+	ok(pair_namespace(5003) == first, "it is free again");
+	ok(umount2(file, MNT_DETACH) == 0 && pair_namespace(5004) != first &&
+		inode(file) != first && pair_namespace(5005) == inode(file),
+	    "one that was taken away is made anew");
+	umount2(file, MNT_DETACH);
+	ok(mount("/proc/self/ns/net", file, NULL, MS_BIND, NULL) == 0 &&
+		pair_namespace(0) != inode("/proc/self/ns/net") && pair_namespace(0) != 0,
+	    "our own in its place is not taken for it");
+	umount2(file, MNT_DETACH);
+	umount2(file, MNT_DETACH);
+	test_link();
+}
+
+/* The first process of namespaces of its own. */
+static int
+run(void)
+{
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("proc", "/proc", "proc", 0, NULL) != 0 || mkdtemp(room) == NULL)
+		bail("no room of our own: %s", strerror(errno));
+	snprintf(file, sizeof(file), "%s/net", room);
+	test_normalise();
+	test_all();
+	kept = file;
+	test_all();
+	test_kept();
+	snprintf(file, sizeof(file), "%s/net.lock", room);
+	unlink(file);
+	ok(rmdir(room) == 0, "nothing is left");
 	return tap_done();
+}
+
+int
+main(void)
+{
+	int status = -1;
+	pid_t pid;
+
+	if (geteuid() != 0) {
+		printf("1..0 # SKIP needs root, for network namespaces\n");
+		return 0;
+	}
+	if (unshare(CLONE_NEWNS | CLONE_NEWPID) != 0)
+		bail("no namespaces: %s", strerror(errno));
+	if ((pid = fork()) == 0)
+		exit(run());
+	waitpid(pid, &status, 0);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
 }

@@ -22,7 +22,7 @@ behind_make() {
 	# shellcheck disable=SC2046 # flags are words
 	"${CC:-cc}" -std=c11 -D_GNU_SOURCE -O1 -I"$source" $(pkg-config --cflags libbsd-overlay libsodium) \
 		-o "$behind" "$source"/t/tools/behind.c \
-		"$source"/receiver/{pair,backend,greeting,inspect,peers,relaykeys}.c \
+		"$source"/receiver/{pair,netns,backend,greeting,inspect,peers,relaykeys}.c \
 		"$source"/lib/{key,textfile,words}.c \
 		"$source"/libxpony/{base64,err}.c $(pkg-config --libs libbsd-overlay libsodium) -lresolv
 }

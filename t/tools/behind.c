@@ -91,7 +91,7 @@ dialogue(char *argv[], const struct backend_about *about)
 	int fds[2], status = 0;
 	pid_t pid;
 
-	if (!pair_make(&client, &local, fds, why, sizeof(why)))
+	if (!pair_make(&client, &local, NULL, fds, why, sizeof(why)))
 		errx(1, "%s", why);
 	pid = backend_start(argv + 4, fds[PAIR_SERVER], about, why, sizeof(why));
 	close(fds[PAIR_SERVER]);
