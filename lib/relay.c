@@ -95,7 +95,7 @@ fill(struct turn *t, enum session_side side, int fd)
 static ssize_t
 send_far(const struct turn *t, int fd, const uint8_t *p, size_t n)
 {
-	struct iovec part = {.iov_base = (void *)(uintptr_t)p, .iov_len = n};
+	struct iovec part = {.iov_base = (void *)p, .iov_len = n};
 	struct msghdr flight = {.msg_iov = &part, .msg_iovlen = 1};
 
 	return sendmsg(fd, &flight, MSG_NOSIGNAL | (session_goes_on(t->s) ? MSG_MORE : 0));
