@@ -14,8 +14,6 @@ bill=/run/bill
 measure() {
 	local variant=$1 before
 	shift
-	cpu_rest a
-	cpu_rest b
 	: >"$(host_root b)$bill"
 	before=$(($(cpu_used a) + $(cpu_used b)))
 	cpu_in a client -s ${megabytes}000000 "$@" || { cannot "$row" $unit "$variant" "not carried"; return; }
@@ -31,6 +29,8 @@ load_inetd "2500 stream tcp nowait $stub stub $bill" "25 stream tcp nowait $rece
 load_tunnels
 cpu_host a a
 cpu_host b b
+cpu_rest a
+cpu_rest b
 mailer=/usr/libexec/blackpony/blackpony-mailer
 for ((pass = 1; pass <= passes; pass++)); do
 	measure blackpony -m $mailer '[10.77.0.2]'

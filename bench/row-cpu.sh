@@ -10,13 +10,12 @@
 
 receiving='CPU, receiving side' sending='CPU, sending side'
 received=20 sent=5 # messages in a pass
-[ "$mode" = full ] || received=10 sent=2
+[ "$mode" = full ] || received=6 sent=2
 
 # receive SIDE VARIANT CLIENT-OPTION...
 receive() {
 	local side=$1 variant=$2 before
 	shift 2
-	cpu_rest "$side"
 	before=$(cpu_used "$side")
 	client -n $received "$@" || { cannot "$receiving" ms "$variant" "not taken"; return; }
 	cpu_rest "$side"
@@ -31,7 +30,6 @@ send() {
 	local side=$1 way=$2 variant=${way_name[$2]} before wanted
 	shift 2
 	letter "$way.test" | host_put "$side" /tmp/letter
-	cpu_rest "$side"
 	wanted=$(($(sent "$way") + sent)) before=$(cpu_used "$side")
 	# shellcheck disable=SC2016 # expanded on the host
 	HOST_NETWORK=a cpu_in "$side" host_run "$side" sh -c 'for n in $0; do "$@" </tmp/letter; done' "$(seq -s ' ' $sent)" \
@@ -62,8 +60,10 @@ cpu_start || { echo "no control groups"; exit 1; }
 load_starttls "${way_address[postfix-starttls]}"
 for host in a b p q; do
 	cpu_host $host $host
+	cpu_rest $host
 done
-measure 3>/dev/null # once beforehand, so that files are in memory and Postfix's processes there
+# Once beforehand, so that files are in memory and Postfix's processes there.
+[ "$mode" = quick ] || measure 3>/dev/null
 for ((pass = 1; pass <= passes; pass++)); do
 	measure
 done

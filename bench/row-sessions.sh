@@ -16,15 +16,14 @@ parts=1 # of the sessions
 measure() {
 	local n=$1 side=$2 variant=$3 sessions=$(($4 / parts)) before kernel
 	shift 4
-	cpu_rest "$side"
 	before=$(cpu_used "$side") kernel=$(cpu_kernel)
 	if ! client -c "$n" -n $sessions "$@"; then
 		cannot "sessions, $n at a time" /s "$variant" "a session failed"
 		return
 	fi
 	sample "sessions, $n at a time" /s "$variant" "$(awk -v n=$sessions -v s="$took" 'BEGIN { printf "%.1f\n", n / s }')"
-	[ "$n" = "${at_a_time[0]}" ] || return 0
 	cpu_rest "$side"
+	[ "$n" = "${at_a_time[0]}" ] || return 0
 	sample 'CPU of a session, receiving end' ms "$variant" "$(per $sessions $(($(cpu_used "$side") - before)))"
 	case $variant in
 	blackpony | stub) sample "the kernel's threads meanwhile" ms "$variant" "$(per $sessions $(($(cpu_kernel) - kernel)))" ;;
@@ -49,11 +48,15 @@ load_postfix
 load_starttls 10.77.0.4
 cpu_host b b
 cpu_host q q
+cpu_rest b
+cpu_rest q
 if [ "$(nproc)" -gt 1 ]; then
 	client_on=(taskset -c 1)
 	load_pin 0 b q
 	load_pin 1 a
 fi
+client -c 4 -n 8 -p 10.77.0.1 2525 # Postfix's processes stay
+cpu_rest q
 for ((pass = 1; pass <= passes; pass++)); do
 	for n in "${at_a_time[@]}"; do
 		measure "$n" b blackpony 150 10.77.0.2 25
