@@ -268,6 +268,28 @@ test_other_name(void)
 	world_free(&w);
 }
 
+/* The host is lost amid a later mail: the engine in front hears what the host said, and the
+ * end, and no verdict that nobody asked for. */
+static void
+test_host_lost(void)
+{
+	static const struct say gone[] = {
+	    EHLO, SAY("MAIL FROM:<a@mta.test>\r\nRCPT TO:<gone@mx.test>\r\nDATA\r\n", 3), END};
+	static const struct rule rules[] = {RULE("RCPT TO:<gone", NULL), NO_MORE};
+	const struct say *const mails[] = {gone, next, NULL};
+	struct world w;
+
+	set(&w, one, mails);
+	w.answerer.rules = rules;
+	world_run(&w);
+	is_int(w.mails, 1, "a host is lost amid a later mail: there is no third");
+	is_int(w.done, 1, "the keeper is told");
+	is_int(count(&w.mta_in, "250 2.1.0 sender ok"), 1, "its words pass");
+	is_int(count(&w.mta_in, "\r\n451 "), 0, "and none of our own");
+	ok(w.mta_in.ended, "but the end");
+	world_free(&w);
+}
+
 /* Using. */
 
 /* A kept session breaks off after so many octets of what it says. */
@@ -469,6 +491,7 @@ main(void)
 	test_host_speaks();
 	test_front_dies();
 	test_other_name();
+	test_host_lost();
 	test_use();
 	test_cut();
 	test_first_reply();

@@ -36,16 +36,25 @@ print(len(s.recv(9999)), "octets")' "$place/$(kept_name)" 2>&1)
 planted() {
 	local name
 	name=$(kept_name)
+	host_run a "${as_pony[@]}" python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])
+sys.stdout.buffer.write(s.recv(65536))' "$place/$name" >"$WORLD/share/record"
+	ok "a keeper's record, which only its user is told" test -s "$WORLD/share/record"
 	kept_end
 	host_run a rm "$place/$name"
 	host_run a chmod 777 "$place"
 	host_run a chmod 711 "${place%/*}"
 	host_spawn a planted setpriv --reuid alice --clear-groups python3 -c 'import os, socket, sys
 os.umask(0); s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1]); s.listen(5)
+record = open(sys.argv[2], "rb").read()
 while True:
     c, _ = s.accept()
     print("called", flush=True)
-    print("heard", c.recv(99), flush=True)' "$place/$name"
+    try:
+        c.send(record)
+        heard = c.recv(99)
+    except OSError: heard = b""
+    print("heard", heard, flush=True)' "$place/$name" "$WORLD/share/record"
 	ok "another user plants a socket, while the directory is open to him" \
 		wait_for 10 host_run a test -S "$place/$name"
 	mailed open-directory bob@b.test
@@ -54,7 +63,7 @@ while True:
 	unlike "$(host_run a cat /var/log/planted.out)" 'called' "and nobody has called there"
 	host_run a chmod 700 "$place" "${place%/*}"
 	mailed planted bob@b.test
-	not_used "a planted socket: its owner is no keeper"
+	not_used "a planted socket that says the same: its owner is another user"
 	is "$(host_run a head -n 2 /var/log/planted.out | paste -sd' ')" "called heard b''" "who was called, and heard nothing"
 	arrives "a planted socket" planted
 	ok "its place is taken" wait_for 10 kept_is 1
@@ -116,6 +125,8 @@ own_policy() {
 }
 
 own_identity() {
+	mailed known-domain bob@c.test
+	kept_end
 	one_kept
 	mailed other-domain bob@c.test
 	not_used "another domain on the same host: not through it"
