@@ -1,7 +1,7 @@
 #!/bin/bash
 # row-sessions - sessions of one message each that the receiving end takes in a second, some at a time, and the
 # processor time that it needs for one; what the kernel's threads do meanwhile is told apart, for taking down a
-# network namespace is such work, and no process is charged with it. Behind blackpony-receiver and behind the tunnels is
+# network namespace is such work, with which no process is charged. Behind blackpony-receiver and behind the tunnels is
 # bench/stub, from inetd, as it is alone. The client has a core of its own, the receiving end another, so that the
 # figure is the receiver's as long as it needs more than its client.
 . "${0%/*}/lib.sh"
