@@ -3,7 +3,8 @@
 # sends back and cuts records, says an old one in the place of a new one, or ends the connection between
 # two of them: the client's records and the server's, in both suites. Must happen: both sides stop; no part
 # of a message is ever delivered, also where the final dot is in the record that is lost; not a line is in
-# clear; the mail waits in the queue and comes whole when the attack is over. Needs root (t/lib).
+# clear; the mail waits in the queue and comes whole when the attack is over; an end that is cut is no end. Needs
+# root (t/lib).
 . "$abs_top_srcdir/t/lib/tap.sh"
 . "$abs_top_srcdir/t/lib/world.sh"
 . "$abs_top_srcdir/t/lib/mail.sh"
@@ -70,6 +71,19 @@ ended() {
 	done
 }
 
+# unended WORD PLACE: the record is QUIT and the client's end in one. Its message has arrived all the same; but that
+# the end did not, is in the receiver's log.
+unended() {
+	local name
+	for name in $(on "$2"); do
+		[ "$name" != "repeat$2" ] || continue # whether the second copy comes in time is chance
+		ok "$1, $name: the receiver has noticed" wait_for 10 noticed "$name.$1"
+	done
+}
+noticed() {
+	host_log b | grep -Eq "blackpony-receiver.* meant=mx\.$1\.test,.* fault=\"(connection ended without a close|cryptographic failure)\""
+}
+
 world_start
 twice=() # delivered, without the mailer's knowledge
 policy='* may'
@@ -79,6 +93,7 @@ try may
 tried
 expect may <<<"pass hybrid"
 ended may hybrid c0 c1 c2 c4 c5 s0 s1 s2 s3
+unended may c5
 mitm_classical
 # shellcheck disable=SC2046 # words
 try old pass $(on c1 c4 s1 s2)
