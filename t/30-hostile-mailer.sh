@@ -9,7 +9,7 @@
 talk=$abs_top_srcdir/t/tools/talk.py tools=$abs_top_builddir/t/tools
 mailer() {
 	replies host_run a setpriv --reuid blackpony --regid blackpony --clear-groups \
-		python3 "$talk" "$tools/$1" -p 2500 '[10.77.0.1]'
+		python3 "$talk" "$tools/$1" "${@:2}" -p 2500 '[10.77.0.1]'
 }
 orders() { mailer hostile-mailer; }
 open_orders() { mailer open-mailer; }
@@ -79,6 +79,14 @@ mapfile -t thousand < <(yes "$hop" | head -n 1000)
 is "$(printf '%s\n' "${thousand[@]}" | orders | grep -c granted)" 1 "1000 hosts are one connection to each"
 sequence "a back end is not the mailer's to give" closed request 'ask backend'
 sequence "and nothing is ever settled" closed request 'ask settled' "$hop"
+sequence "no other mail, where none is kept" closed mail "$hop" "$dh" "$key" 'ask mail'
+sequence "no kept session, of which one could be lost" closed host "$hop" 'ask hop reason=3'
+orders() { mailer hostile-mailer -K 1; }
+sequence "-K: no other mail before there is a peer" closed mail "$hop" "$dh" 'ask mail'
+sequence "-K: none came" 'refused *' '' "$hop" "$dh" "$key" 'ask mail'
+sequence "-K: and the keeper is gone" 'monitor gone' '' "$hop" "$dh" "$key" 'ask mail' 'ask mail'
+sequence "-K: which gives no host" 'monitor gone' '' "$hop" "$dh" "$key" 'ask mail' "$hop"
+orders() { mailer hostile-mailer; }
 no_requests
 lies "$hop"
 

@@ -8,9 +8,6 @@
 . "$abs_top_srcdir/t/lib/mail.sh"
 . "$abs_top_srcdir/t/lib/kept.sh"
 
-program=/usr/libexec/blackpony/blackpony-mailer
-as_pony=(setpriv --reuid blackpony --regid blackpony --clear-groups)
-
 # receivers NAME SIGNAL: to the processes of host b whose names begin so.
 receivers() {
 	# shellcheck disable=SC2016 # expanded on the host

@@ -8,11 +8,11 @@ as_pony=(setpriv --reuid blackpony --regid blackpony --clear-groups)
 # kept_seconds N: from now on sendmail on host a starts the mailer with -K N.
 kept_seconds() { host_run a sed -i "s/ -K [0-9]* / -K $1 /" /etc/mail/sendmail.cf; }
 
-# kept_host [ARGUMENT]: host a, with -K 30 and perhaps more.
+# kept_host: host a, with -K 30.
 kept_host() {
 	# shellcheck disable=SC2016 # sendmail's macros
 	pony_host a "$abs_top_srcdir/doc/sendmail.mc.example" \
-		"-DBLACKPONY_MAILER_ARGS=blackpony-mailer -v -K 30 ${1:+$1 }-i \$i \$h"
+		"-DBLACKPONY_MAILER_ARGS=blackpony-mailer -v -K 30 -i \$i \$h"
 }
 
 # kept_processes TITLE: process ids on host a of those that ps shows so: keeping, kept.
