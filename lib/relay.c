@@ -229,7 +229,7 @@ set_alarm(struct turn *t)
 {
 	const int64_t deadline = t->pace.deadline;
 
-	if (deadline >= t->alarmed && deadline < t->alarmed + ALARM_SLACK * 1000)
+	if (deadline >= t->alarmed && deadline < t->alarmed + INT64_C(1000) * ALARM_SLACK)
 		return;
 	t->alarmed = deadline;
 	(void)alarm(session_timeout(t->s) + ALARM_GRACE);
