@@ -87,6 +87,16 @@ child_main(int fd, pid_t parent, const struct resolve_options *options)
 }
 
 struct resolver *
+resolve_none(void)
+{
+	struct resolver *resolver = calloc(1, sizeof *resolver);
+
+	if (resolver != NULL)
+		resolver->fd = -1;
+	return resolver;
+}
+
+struct resolver *
 resolve_start(const struct resolve_options *options)
 {
 	struct resolver *resolver = malloc(sizeof *resolver);

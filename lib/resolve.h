@@ -83,6 +83,10 @@ struct resolver;
  * the fork and may be freed afterwards. */
 struct resolver *resolve_start(const struct resolve_options *options);
 
+/* One without a child, for whoever has addresses alone: what it is asked of a name, it does not
+ * know (RESOLVE_TEMPORARY). NULL with errno. */
+struct resolver *resolve_none(void);
+
 /* Resolves name; mx: look for MX records (else its addresses only, as for "[host]", from
  * /etc/hosts first, which are never cut). A name with a dot in it is taken as absolute; a
  * single label is tried with resolv.conf's search list first, unless it ends in a dot.

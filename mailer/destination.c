@@ -139,3 +139,14 @@ destination_parse(struct destination_list *list, const char *text, char *fault, 
 			return true;
 	}
 }
+
+bool
+destination_has_name(const struct destination_list *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		if (list->item[i].kind != DESTINATION_ADDRESS)
+			return true;
+	return false;
+}

@@ -42,4 +42,7 @@ struct destination_list {
 bool destination_parse(
     struct destination_list *list, const char *text, char *fault, size_t cap);
 
+/* Is there one to be looked up? */
+bool destination_has_name(const struct destination_list *list);
+
 #endif

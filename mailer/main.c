@@ -247,7 +247,7 @@ drop_root(void)
 }
 
 /* The route to the host; NULL with a verdict. The resolver is forked here, before any key is
- * read. */
+ * read, where there is a name to be looked up. */
 static struct route *
 plan(const struct settings *set, struct resolver **resolver, char *verdict, size_t cap)
 {
@@ -267,7 +267,7 @@ plan(const struct settings *set, struct resolver **resolver, char *verdict, size
 		return NULL;
 	}
 	options.own = &own;
-	*resolver = resolve_start(&options);
+	*resolver = destination_has_name(&list) ? resolve_start(&options) : resolve_none();
 	ownnames_free(&own);
 	if (*resolver == NULL || (route = route_new(&list, &set->route, *resolver)) == NULL) {
 		(void)fault(verdict, cap, "cannot start the resolver: %s", strerror(errno));

@@ -36,6 +36,14 @@ is_address(const char *text, int family, const char *address)
 }
 
 static void
+needs_look_up(const char *text, bool wanted)
+{
+	ok(destination_parse(&list, text, fault, sizeof fault) &&
+		destination_has_name(&list) == wanted,
+	    "%s: %s", text, wanted ? "a name to look up" : "nothing to look up");
+}
+
+static void
 is_bad(const char *text, const char *why)
 {
 	bool good = destination_parse(&list, text, fault, sizeof fault);
@@ -49,6 +57,12 @@ is_bad(const char *text, const char *why)
 static void
 test_one(void)
 {
+	needs_look_up("host.test", true);
+	needs_look_up("[host.test]", true);
+	needs_look_up("[192.0.2.1]", false);
+	needs_look_up("[192.0.2.1]:[IPv6:2001:db8::1]", false);
+	needs_look_up("[192.0.2.1]:[host.test]", true);
+	needs_look_up("host.test:[192.0.2.1]", true);
 	is_domain("host.test", DESTINATION_DOMAIN, "host.test");
 	is_domain("host.test.", DESTINATION_DOMAIN, "host.test.");
 	is_domain("host", DESTINATION_DOMAIN, "host");

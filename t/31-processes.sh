@@ -176,7 +176,7 @@ hang_up
 
 # Both programs, with an upgrade between them.
 on=b
-dialogue setpriv --reuid blackpony --regid blackpony --clear-groups /usr/libexec/blackpony/blackpony-mailer '[10.77.0.1]'
+dialogue setpriv --reuid blackpony --regid blackpony --clear-groups /usr/libexec/blackpony/blackpony-mailer '[mail.a.test]'
 say 'EHLO mail.b.test'
 on=a
 receivers
@@ -193,6 +193,11 @@ is "$(host_run b stat -c %U "/proc/$monitor/mem")" root "mailer's monitor: undum
 is "$(has_key "$monitor")" yes "mailer's monitor: holds the key"
 walled "$engine" "mailer's engine" blackpony 5 "pipe pipe /dev/null socket socket"
 walled "$resolver" "mailer's resolver" blackpony 8 socket
+hang_up
+
+dialogue setpriv --reuid blackpony --regid blackpony --clear-groups /usr/libexec/blackpony/blackpony-mailer '[10.77.0.1]'
+say 'EHLO mail.b.test'
+is "$(processes blackpony-mailer | wc -l)" 2 "mailer to an address: no resolver"
 hang_up
 
 # A session that is kept: the engine that was there, and the keeper in the monitor's place.
