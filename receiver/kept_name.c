@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_OCTETS (2 * GREETING_NAME_MAX)
+#define FILE_OCTETS 512 /* both lines */
+
+_Static_assert(FILE_OCTETS == 2 * GREETING_NAME_MAX, "both fit");
 
 static bool
 own_name(char name[GREETING_NAME_MAX])
@@ -97,18 +99,18 @@ void
 kept_name_put(const char *path, const struct timespec *asked, const char *name)
 {
 	const struct timespec times[2] = {*asked, *asked};
-	char text[FILE_OCTETS + 1], own[GREETING_NAME_MAX], new[256];
+	char text[FILE_OCTETS + 1], own[GREETING_NAME_MAX], draft[256];
 	int fd, n;
 
 	if (!own_name(own))
 		return;
 	n = snprintf(text, sizeof(text), "%s\n%s\n", own, name);
-	(void)snprintf(new, sizeof(new), "%.200s.%ld", path, (long)getpid());
-	fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	(void)snprintf(draft, sizeof(draft), "%.200s.%ld", path, (long)getpid());
+	fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return;
 	if (write(fd, text, (size_t)n) != n || futimens(fd, times) != 0 ||
-	    rename(new, path) != 0)
-		(void)unlink(new);
+	    rename(draft, path) != 0)
+		(void)unlink(draft);
 	(void)close(fd);
 }
