@@ -137,6 +137,7 @@ def driver():
     shutil.copytree(TOP + "/bench", "bench", ignore=shutil.ignore_patterns("row-*", "__pycache__"))
     for name, script in (("good", 'printf "one\\tms\\tblackpony\\t%s\\n" "$BENCH_PASSES" >&3; echo noise'),
                          ("dies", 'printf "two\\tms\\tblackpony\\t7\\n" >&3; echo the reason >&2; exit 3'),
+                         ("faulty", 'printf "three\\tms\\tblackpony\\t7\\nthree\\tms\\tblack" >&3'),
                          ("silent", "exit 0")):
         with open("bench/row-%s.sh" % name, "w", encoding="utf-8") as f:
             f.write("#!/bin/bash\n%s\n" % script)
@@ -152,6 +153,7 @@ def driver():
        "and did not stop the others", said)
     ok("dies FAILED" in said.stderr and "the reason" in said.stderr, "what they said is shown", said.stderr)
     ok("silent measured nothing" in said.stderr, "no sample is a failure too", said.stderr)
+    ok("2:three\tms\tblack" in said.stderr and "three: ms" not in said.stdout, "a line cut off: none of its row", said)
     said = bench("good")
     ok(said.returncode == 0 and "blackpony   2" in said.stdout and "two" not in said.stdout, "one row alone", said)
 
