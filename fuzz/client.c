@@ -47,6 +47,7 @@ static struct {
 	bool heard;         /* a good XPONY line */
 	bool clear_granted; /* by the monitor */
 	bool enforce_tls;
+	bool kept; /* an engine that has kept its session */
 } host;
 
 /* Until the monitor lets the mail go in clear, none of it goes; and where it is to be behind
@@ -62,7 +63,8 @@ look_at_command(struct talk *t, const uint8_t *line, size_t n)
 		HOLDS(verb != SMTP_XPONY);
 		return;
 	}
-	if (!host.clear_granted)
+	HOLDS(!host.kept || verb != SMTP_XPONY);
+	if (!host.clear_granted && !host.kept)
 		HOLDS(verb == SMTP_EHLO || verb == SMTP_XPONY || verb == SMTP_QUIT);
 	HOLDS(!host.enforce_tls || t->tls || verb != SMTP_MAIL);
 	t->tls |= verb == SMTP_STARTTLS;
@@ -86,11 +88,15 @@ look_at_question(struct talk *t, const struct session_request *q)
 	HOLDS(q->kind != SESSION_ASK_BACKEND);
 	HOLDS(q->kind != SESSION_ASK_CLEAR || !q->upgraded);
 	if (q->kind == SESSION_ASK_HOP) {
-		HOLDS(q->reason <= SESSION_HOP_UPGRADE);
+		HOLDS(q->reason <= SESSION_HOP_UPGRADE ||
+		      (q->reason == SESSION_HOP_KEPT && host.kept));
 		t->side[SESSION_FAR].gone = true;
 	} else {
 		HOLDS(!t->side[SESSION_FAR].gone);
 	}
+	HOLDS(q->kind != SESSION_ASK_MAIL || (t->config.keep && t->switched && t->record != NULL));
+	if (q->kind == SESSION_ASK_MAIL)
+		t->side[SESSION_NEAR].gone = true;
 	HOLDS(q->kind != SESSION_ASK_PEER || t->record != NULL);
 	HOLDS(q->commitment.keys <= COMMITMENT_KEYS);
 }
@@ -104,6 +110,8 @@ connect_host(struct talk *t, struct session_answer *a, uint8_t how)
 	a->offer = (how & 1) == 0;
 	a->strict = (how >> 1) & 1;
 	a->suites = (how >> 2) % 3;
+	a->kept = host.kept = t->config.keep && (how & 0x40) != 0;
+	(void)snprintf(a->suite, sizeof a->suite, "kept");
 	(void)snprintf(a->host, sizeof a->host, how & 0x20 ? "[192.0.2.1]" : "mx.test");
 	(void)snprintf(a->address, sizeof a->address, "[192.0.2.1]");
 }
@@ -123,6 +131,8 @@ grant(struct talk *t, uint8_t how)
 		host.clear_granted = true;
 		host.enforce_tls = a.enforce_tls;
 	}
+	if (q.kind == SESSION_ASK_MAIL)
+		talk_renew(t, SESSION_NEAR);
 	if (q.kind == 0)
 		return;
 	session_answer(t->s, &a);
@@ -244,6 +254,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	t.question = look_at_question;
 	t.side[SESSION_FAR].gone = true;
 	t.config.rot = how & 1 ? 13 : 0;
+	t.config.keep = !(how & 1) && (how & 2);
 	HOLDS((t.s = session_new(&t.config)) != NULL);
 	talk_run(&t);
 	while (in.left > 0 && !session_is_over(t.s)) {

@@ -191,7 +191,7 @@ talk_ask(struct talk *t)
 		HOLDS(strnlen(q->name, sizeof q->name) < sizeof q->name);
 		HOLDS(strnlen(q->suite, sizeof q->suite) < sizeof q->suite);
 		t->requests[q->kind]++;
-		if (q->kind >= SESSION_TELL_DONE)
+		if (q->kind == SESSION_TELL_DONE || q->kind == SESSION_TELL_SETTLED)
 			continue;
 		t->question(t, q);
 		HOLDS(t->asking < TALK_ASKED);

@@ -342,8 +342,7 @@ new_host(struct session *s, const struct session_answer *answer)
 	s->client.strict = answer->strict;
 	s->client.suites = answer->suites;
 	s->client.enforce_tls = false;
-	if (answer->kept)
-		client_kept_begin(s, answer);
+	client_kept_begin(s, answer);
 	engine_state(s, CLIENT_GREETING);
 }
 

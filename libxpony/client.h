@@ -61,6 +61,7 @@ bool client_kept_hello(struct session *s, const uint8_t *line, size_t n);
 
 /* An engine whose host is one of these. */
 
+/* A new host: is it one? */
 void client_kept_begin(struct session *s, const struct session_answer *answer);
 /* Commands on their way to it. */
 void client_kept_note(struct session *s, const uint8_t *p, size_t n);

@@ -104,6 +104,11 @@ client_kept_begin(struct session *s, const struct session_answer *answer)
 {
 	struct session_report *r = &s->report;
 
+	if (!answer->kept) {
+		if (s->client.kept != KEPT_LOST)
+			s->client.kept = KEPT_NO; /* what the last host was is of no account */
+		return;
+	}
 	s->client.kept = KEPT_OPEN;
 	s->upgraded = true;
 	r->has_key = true;

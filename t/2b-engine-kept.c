@@ -394,6 +394,12 @@ test_first_reply(void)
 	    "421 for a greeting: the same host is asked for again");
 	world_free(&w);
 	set_use(&w, one, 0);
+	w.answerer.greeting = "250 what\r\n";
+	world_run(&w);
+	is_int(count(&w.told, "HOP KEPT "), 0,
+	    "no greeting at all: the next host is not taken for a kept session");
+	world_free(&w);
+	set_use(&w, one, 0);
 	w.answerer.rules = says_450;
 	world_run(&w);
 	is_int(w.connections, 1, "first reply 450: that is a verdict");
