@@ -69,6 +69,19 @@ set_nonblocking(int fd)
 		(void)fcntl(fd, F_SETFL, flags | O_NONBLOCK);
 }
 
+/* Neither read nor written any more. */
+static void
+broken(struct turn *t, enum session_side side)
+{
+	if (side == SESSION_FAR) {
+		t->far_eof = true;
+		session_reset(t->s);
+	} else {
+		t->near_eof = true;
+		session_eof(t->s, side);
+	}
+}
+
 static void
 fill(struct turn *t, enum session_side side, int fd)
 {
@@ -84,9 +97,11 @@ fill(struct turn *t, enum session_side side, int fd)
 		session_commit(t->s, side, (size_t)got);
 		if (side == SESSION_FAR)
 			pace_octets(&t->pace, (size_t)got);
-	} else if (got == 0 || (errno != EAGAIN && errno != EINTR)) {
+	} else if (got == 0) {
 		*eof = true;
 		session_eof(t->s, side);
+	} else if (errno != EAGAIN && errno != EINTR) {
+		broken(t, side);
 	}
 }
 
@@ -101,12 +116,13 @@ send_far(const struct turn *t, int fd, const uint8_t *p, size_t n)
 	return sendmsg(fd, &flight, MSG_NOSIGNAL | (session_goes_on(t->s) ? MSG_MORE : 0));
 }
 
-/* What cannot be written any more is dropped: the reading half tells the session of the end.
- * True when all went, so that there is room and nothing left to poll for. */
+/* What cannot be written any more is dropped. Of the near side's end the reading half tells the
+ * session: it may have said why first. True when all went, so that there is room and nothing left to poll for. */
 static bool
 drain(struct turn *t, enum session_side side, int fd)
 {
 	const uint8_t *p;
+	bool gone = false;
 	ssize_t put;
 	size_t n;
 
@@ -119,10 +135,14 @@ drain(struct turn *t, enum session_side side, int fd)
 		put = side == SESSION_FAR ? send_far(t, fd, p, n) : write(fd, p, n);
 	if (put > 0 && side == SESSION_FAR)
 		pace_octets(&t->pace, (size_t)put);
-	if (put < 0 && errno != EAGAIN && errno != EINTR)
+	if (put < 0 && errno != EAGAIN && errno != EINTR) {
 		put = (ssize_t)n;
+		gone = side == SESSION_FAR;
+	}
 	if (put > 0)
 		session_written(t->s, side, (size_t)put);
+	if (gone)
+		broken(t, side);
 	return put == (ssize_t)n;
 }
 

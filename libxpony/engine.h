@@ -127,6 +127,7 @@ unsigned engine_patience(const struct session *s);
 bool server_step(struct session *s);
 void server_answer(struct session *s, const struct session_answer *answer);
 void server_fail(struct session *s, enum err fault);
+void server_reset(struct session *s);
 bool server_may_hold(const struct session *s);
 bool server_goes_on(const struct session *s);
 unsigned server_timeout(const struct session *s);

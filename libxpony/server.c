@@ -64,6 +64,17 @@ server_fault(struct session *s, enum err fault)
 	server_fail(s, fault);
 }
 
+/* A client that has gone like this hears of nothing, so what it has sent ahead is not worked
+ * off: that could be megabytes of commands. A session at rest just ends. */
+void
+server_reset(struct session *s)
+{
+	if (s->state == SERVER_RAW)
+		server_fail(s, ERR_TRUNCATED);
+	else if (s->state == SERVER_BODY || s->pending > 0 || buf_len(&s->far.in) > 0)
+		session_fail(s, ERR_TRUNCATED);
+}
+
 static bool
 greet(struct session *s)
 {

@@ -202,6 +202,14 @@ session_eof(struct session *s, enum session_side side)
 		s->near_eof = true;
 }
 
+void
+session_reset(struct session *s)
+{
+	session_eof(s, SESSION_FAR);
+	if (is_server(s))
+		server_reset(s);
+}
+
 const uint8_t *
 session_output(struct session *s, enum session_side side, size_t *n)
 {

@@ -6,7 +6,7 @@
  * Bytes in, bytes out: it reads no descriptor, knows no clock and holds no long-term key.
  * lib/relay.c moves the octets, keeps the deadlines and carries the requests to the monitor.
  *
- * A turn: read into session_reserve()/session_commit(), tell session_eof(), call session_run(),
+ * A turn: read into session_reserve()/session_commit(), tell session_eof() or session_reset(), call session_run(),
  * write session_output()/session_written(), send session_request() to the monitor and bring its
  * answer with session_answer(). Repeat until session_is_over().
  */
@@ -148,6 +148,8 @@ void session_free(struct session *s); /* wipes; NULL-safe */
 uint8_t *session_reserve(struct session *s, enum session_side side, size_t *n);
 void session_commit(struct session *s, enum session_side side, size_t n);
 void session_eof(struct session *s, enum session_side side);
+/* The network side was broken off, and not ended: nobody reads what we say there any more. */
+void session_reset(struct session *s);
 
 /* Goes as far as it can. */
 void session_run(struct session *s);

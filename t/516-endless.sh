@@ -45,8 +45,8 @@ client() {
 }
 
 clients() {
-	local -a ways=(connect:{line,drip,silence,half} hello:{line,drip,half} mail:{line,drip,silence,half,unread}
-		body:{drip,silence,half} sealed-hello:{line,records,half} sealed-mail:unread sealed-body:{records,silence,half})
+	local -a ways=(connect:{line,drip,silence,half} hello:{line,drip,half} mail:{line,drip,silence,half,unread,leave}
+		body:{drip,silence,half} sealed-hello:{line,records,half} sealed-mail:{unread,leave} sealed-body:{records,silence,half})
 	host_run c python3 "$endless" client 10.77.0.2 25 "${ways[@]}" >"$WORLD/said" 2>"$WORLD/faults"
 	is "$(wc -l <"$WORLD/said")" ${#ways[@]} "each client comes to its end" || diag "$(cat "$WORLD/said" "$WORLD/faults")"
 	client connect:line 0 9 "$too_long"
@@ -69,7 +69,7 @@ clients() {
 	client sealed-body:records 2 12 "$timeout"
 	client sealed-body:silence 2 12 "$timeout"
 	client sealed-body:half 0 9 -
-	ok "nobody is left" wait_for 30 nobody
+	ok "nobody is left" wait_for 30 nobody || diag "$(host_run b ps -eo pid,ppid,etimes,args)"
 	is "$(slots)" 0 "and every slot is free"
 	is "$(host_mailbox b bob)" "" "nothing was delivered"
 	unlike "$(host_log b)" 'engine ended without|broke its bounds' "no engine came to grief"

@@ -15,6 +15,7 @@ A WAY is PHASE:KIND, for a client
             stay      nothing more; ends by itself after STAY seconds (of the environment)
             message   (body) a message of one line of 12 MB, then as stay
             unread    (mail) recipients without an end, whose replies it does not read
+            leave     (mail) some megabytes of recipients, and gone without a word
 and for a server
     phase   greeting ehlo mail rcpt data dot: the reply that is spoiled; with sealed- before it: in an
             encrypted session
@@ -28,6 +29,7 @@ A client's line of output is its WAY, the whole seconds from there to its end, a
 """
 import os
 import socket
+import struct
 import sys
 import threading
 import time
@@ -77,6 +79,10 @@ def spoil(client, kind):
     elif kind == "unread":
         client.sock.settimeout(30)  # to hear nothing of an end either
         flood(client, b"RCPT TO:<bob@b.test>\r\n" * 1000)  # NOOP sendmail slows down
+    elif kind == "leave":
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4000000)
+        client.sock.settimeout(1)
+        flood(client, b"RCPT TO:<bob@b.test>\r\n" * 1000)
     elif kind == "drip":
         drip(client.write)
     elif kind == "records":
@@ -107,14 +113,17 @@ def run_client(host, port, way):
         client.command(command)
     begin = time.monotonic()
     listener = []
-    if kind != "unread":  # hears what is said meanwhile
+    if kind not in ("unread", "leave"):  # hears what is said meanwhile
         thread = threading.Thread(target=lambda: listener.append(last_words(client)), daemon=True)
         thread.start()
     try:
         spoil(client, kind)
     except gone:
         pass
-    if kind != "unread":
+    if kind == "leave":
+        client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.sock.close()
+    elif kind != "unread":
         thread.join(LONGEST)
     print(way, int(time.monotonic() - begin), (listener or ["-"])[0] or "-", flush=True)
 
