@@ -117,7 +117,8 @@ send_far(const struct turn *t, int fd, const uint8_t *p, size_t n)
 }
 
 /* What cannot be written any more is dropped. Of the near side's end the reading half tells the
- * session: it may have said why first. True when all went, so that there is room and nothing left to poll for. */
+ * session: it may have said why first. True when all went, so that there is room and nothing
+ * left to poll for. */
 static bool
 drain(struct turn *t, enum session_side side, int fd)
 {
