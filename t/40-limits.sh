@@ -264,7 +264,7 @@ no_file() {
 	is "$(served foreign)" 4 "a directory of somebody else's: no limit"
 	like "$(log_since)" "reason=\"[^ ]*/run/blackpony: must be root's" "the log has it"
 	leave foreign
-	host_run b rm -r /run/blackpony
+	host_run b sh -c 'umount /run/blackpony/net; rm -r /run/blackpony'
 	crowd fresh 2501 4 10.77.0.2
 	is "$(served fresh)" 3 "nothing there, as after a start of the machine: it is made"
 	is "$(host_run b stat -c '%U %a' /run/blackpony $slots | tr '\n' ' ')" "root 755 root 600 " "root's, and closed"
