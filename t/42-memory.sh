@@ -63,7 +63,7 @@ mailer() {
 		yes "$(printf '%0990d' 0)" | head -c 6000000
 		printf '\n.\nQUIT\n'
 	} | host_run b setpriv --reuid blackpony --regid blackpony --clear-groups \
-			python3 "$source/t/tools/talk.py" $libexec/blackpony-mailer -p "$1" '[10.77.0.3]'
+			python3 "$source/t/tools/talk.py" $libexec/blackpony-mailer -p "$1" c.test
 }
 
 mailers() {
@@ -93,7 +93,7 @@ in_kernel() {
 		host_run c env STAY=8 python3 "$endless" client 10.77.0.2 25 $(yes $phase:stay | head -50) >/dev/null &
 		sleep 6
 		diag "kernel, $phase: $((($(kernel) - before) / 50)) kB a session$(
-			[ $phase = connect ] || echo ", its namespace and its sendmail included")"
+			[ $phase = connect ] || echo ", its TCP pair and its sendmail included")"
 		wait $!
 	done
 }
