@@ -117,9 +117,10 @@ class Saboteur:
 
     def name_server_stopped(self):
         pids = self.name_servers()
+        starters = [Process(pid).parent for pid in pids]  # nsenter(1) stops with what it has started
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        self.later(lambda: [self.go_on(pid) for pid in pids])
+        self.later(lambda: [self.go_on(pid) for pid in pids + starters])
 
     def name_server_dead(self):
         for pid in self.name_servers():
