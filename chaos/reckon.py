@@ -22,9 +22,9 @@ def mailbox(path):
     found = collections.defaultdict(list)
     for part in filter(None, parts):
         head, _, body = part.partition(b"\n\n")
-        number = re.search(rb"^Subject: (\d+)$", head, re.M)
+        number = re.search(rb"^Subject: (\d+), ", head, re.M)
         if number:
-            found[int(number.group(1))].append(body if body.endswith(b"\n") else body + b"\n")
+            found[int(number.group(1))].append(re.sub(rb"^>From ", b"From ", body, flags=re.M))
     return found
 
 

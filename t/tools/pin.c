@@ -1,10 +1,12 @@
 /*
  * pin - writes what a mailer would remember of a host into a pin store, as of long ago. Called
- * by t/5*.sh, as the user of the store.
+ * by t/5*.sh and chaos/run, as the user of the store.
  *
  *   pin directory fingerprint first last until <LINES
  *       of each line "domain host": this key, seen first and last so many seconds ago, and
  *       committed for so many seconds to come (0: not)
+ *   pin directory alive address...
+ *       these are no longer taken for dead
  */
 #include <err.h>
 #include <stdio.h>
@@ -27,6 +29,20 @@ set(struct pins_host *host, void *context)
 	return true;
 }
 
+static int
+alive(const char *directory, char **addresses)
+{
+	char why[PINS_REASON_MAX];
+	struct pins *pins = pins_open(directory, why);
+
+	if (pins == NULL)
+		errx(1, "%s", why);
+	for (; *addresses != NULL; addresses++)
+		pins_mark_alive(pins, *addresses);
+	pins_close(pins);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -36,8 +52,11 @@ main(int argc, char **argv)
 	struct pins *pins;
 	int64_t until;
 
+	if (argc > 3 && strcmp(argv[2], "alive") == 0)
+		return alive(argv[1], argv + 3);
 	if (argc != 6)
-		errx(64, "usage: pin directory fingerprint first last until <lines");
+		errx(64, "usage: pin directory fingerprint first last until <lines, or pin "
+			 "directory alive address...");
 	if (!key_fingerprint_read(key.fingerprint, argv[2], strlen(argv[2])))
 		errx(64, "%s is no fingerprint", argv[2]);
 	key.first_seen = now - strtoll(argv[3], NULL, 10);
