@@ -20,8 +20,8 @@ dnl #					all mail for other hosts does
 dnl #	BLACKPONY_MAILER_PATH		/usr/libexec/blackpony/blackpony-mailer
 dnl #	BLACKPONY_MAILER_ARGS		blackpony-mailer -i $i $h. There must be no $u in it, or
 dnl #					sendmail does not speak SMTP to the program
-dnl #					blackpony-mailer -K 5 -i $i $h keeps sessions for the next
-dnl #					message
+dnl #					blackpony-mailer -K 0 -i $i $h keeps no session for the
+dnl #					next message
 dnl #	BLACKPONY_MAILER_FLAGS		more F= flags; MODIFY_MAILER_FLAGS(`BLACKPONY', `+8') works too
 dnl #	BLACKPONY_MAILER_USER		blackpony:blackpony, who must exist. F=S belongs to it: without
 dnl #					that flag sendmail runs the program as the local user who wrote

@@ -26,7 +26,10 @@
 #include <unistd.h>
 
 #define DIRECTORY "kept"
-#define NAME_OCTETS 16
+#define PLACE_OCTETS 16 /* of a name: the hash of both addresses, which begins it */
+#define NAME_OCTETS 16  /* and that of the whole identity */
+#define PLACE_CHARACTERS ((size_t)2 * PLACE_OCTETS)
+#define NAME_CHARACTERS (PLACE_CHARACTERS + (size_t)2 * NAME_OCTETS)
 #define BACKLOG 8
 #define ANSWER_MS 500 /* for a keeper to say what it has; else it is stopped, or swamped */
 
@@ -59,16 +62,32 @@ keep_identify(const struct keep *k, const struct hop *hop, struct keep_identity 
 	id->port = hop->port;
 }
 
-/* The name is a hash: short enough for a socket, and silent about where mail goes. */
-static bool
-name_of(const struct keep *k, const struct keep_identity *id, struct sockaddr_un *un)
+/* The name is two hashes: short enough for a socket, and silent about where mail goes. The
+ * first tells those that go from the same address of ours to the same one of theirs. */
+static void
+name_of(const struct keep_identity *id, char name[NAME_CHARACTERS + 1])
 {
-	uint8_t hash[NAME_OCTETS];
-	char name[2 * NAME_OCTETS + 1];
+	struct {
+		char address[sizeof(id->address)], source[sizeof(id->source)];
+	} place;
+	uint8_t hash[PLACE_OCTETS + NAME_OCTETS];
+
+	_Static_assert(PLACE_OCTETS >= crypto_generichash_BYTES_MIN, "a hash");
+
+	memcpy(place.address, id->address, sizeof(place.address));
+	memcpy(place.source, id->source, sizeof(place.source));
+	(void)crypto_generichash(
+	    hash, PLACE_OCTETS, (const uint8_t *)&place, sizeof(place), NULL, 0);
+	(void)crypto_generichash(
+	    hash + PLACE_OCTETS, NAME_OCTETS, (const uint8_t *)id, sizeof(*id), NULL, 0);
+	(void)sodium_bin2hex(name, NAME_CHARACTERS + 1, hash, sizeof(hash));
+}
+
+static bool
+path_of(const struct keep *k, const char *name, struct sockaddr_un *un)
+{
 	int n;
 
-	(void)crypto_generichash(hash, sizeof(hash), (const uint8_t *)id, sizeof(*id), NULL, 0);
-	(void)sodium_bin2hex(name, sizeof(name), hash, sizeof(hash));
 	*un = (struct sockaddr_un){.sun_family = AF_UNIX};
 	n = snprintf(
 	    un->sun_path, sizeof(un->sun_path), "%s/" DIRECTORY "/%s", k->directory, name);
@@ -159,11 +178,12 @@ keep_find(const struct keep *k, const struct hop *hop, struct keep_record *recor
 {
 	struct keep_identity id;
 	struct sockaddr_un un;
-	char why[KEEP_REASON_MAX];
+	char why[KEEP_REASON_MAX], name[NAME_CHARACTERS + 1];
 	int directory, fd;
 
 	keep_identify(k, hop, &id);
-	if (!name_of(k, &id, &un) || (directory = open_directory(k, false, why)) < 0)
+	name_of(&id, name);
+	if (!path_of(k, name, &un) || (directory = open_directory(k, false, why)) < 0)
 		return -1;
 	(void)close(directory);
 	if ((fd = call(&un)) < 0)
@@ -197,32 +217,41 @@ is_free(const struct sockaddr_un *un)
 	return unlink(un->sun_path) == 0;
 }
 
-/* How many names there are; with `sweep` those where nobody listens are removed first. */
+/* How many names there are that begin with `start`; with `sweep` those where nobody listens are
+ * removed first. */
 static unsigned
-count_names(const struct keep *k, DIR *names, bool sweep)
+count_names(const struct keep *k, DIR *names, const char *start, bool sweep)
 {
-	struct sockaddr_un un = {.sun_family = AF_UNIX};
+	struct sockaddr_un un;
 	const struct dirent *entry;
 	unsigned n = 0;
 
 	rewinddir(names);
 	while ((entry = readdir(names)) != NULL) {
-		if (strlen(entry->d_name) != (size_t)2 * NAME_OCTETS)
+		if (strlen(entry->d_name) != NAME_CHARACTERS ||
+		    strncmp(entry->d_name, start, strlen(start)) != 0 ||
+		    !path_of(k, entry->d_name, &un))
 			continue;
-		(void)snprintf(un.sun_path, sizeof(un.sun_path), "%s/" DIRECTORY "/%.32s",
-		    k->directory, entry->d_name);
 		n += !sweep || !is_free(&un);
 	}
 	return n;
 }
 
-/* Under the lock. Is there room for one more? Keepers are not called for less than they must.
- */
+/* Keepers are not called for less than they must. */
 static bool
-has_room(const struct keep *k, int directory)
+are_fewer(const struct keep *k, DIR *names, const char *start, unsigned most)
+{
+	return count_names(k, names, start, false) < most ||
+	       count_names(k, names, start, true) < most;
+}
+
+/* Under the lock. Is there room for one more of this name? */
+static bool
+has_room(const struct keep *k, int directory, const char *name)
 {
 	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *names = fd >= 0 ? fdopendir(fd) : NULL;
+	char place[PLACE_CHARACTERS + 1];
 	bool room;
 
 	if (names == NULL) {
@@ -230,8 +259,8 @@ has_room(const struct keep *k, int directory)
 			(void)close(fd);
 		return false;
 	}
-	room = count_names(k, names, false) < KEEP_NAMES ||
-	       count_names(k, names, true) < KEEP_NAMES;
+	(void)strlcpy(place, name, sizeof(place));
+	room = are_fewer(k, names, place, KEEP_EACH) && are_fewer(k, names, "", KEEP_NAMES);
 	(void)closedir(names);
 	return room;
 }
@@ -258,16 +287,18 @@ int
 keep_listen(const struct keep *k, const struct keep_identity *id, char why[KEEP_REASON_MAX])
 {
 	struct sockaddr_un un;
+	char name[NAME_CHARACTERS + 1];
 	int directory, fd = -1;
 
 	if ((directory = open_directory(k, true, why)) < 0)
 		return -1;
-	if (!name_of(k, id, &un))
+	name_of(id, name);
+	if (!path_of(k, name, &un))
 		(void)snprintf(why, KEEP_REASON_MAX,
 		    "%.200s: too long a name for sockets in it", k->directory);
 	/* Who would have to wait has better things to do. */
 	else if (flock(directory, LOCK_EX | LOCK_NB) == 0 && is_free(&un) &&
-		 has_room(k, directory))
+		 has_room(k, directory, name))
 		fd = bind_to(&un, why);
 	(void)close(directory);
 	return fd;

@@ -18,6 +18,8 @@
 
 #define KEEP_REASON_MAX REASON_MAX
 #define KEEP_NAMES 64      /* kept sessions of a user, at most */
+#define KEEP_SECONDS 5     /* that a session waits for another mail, unless told otherwise */
+#define KEEP_EACH 2        /* of those, to one address: it allows us only so many sessions */
 #define KEEP_AGE_MS 300000 /* of a connection that takes another mail, at most */
 
 /* What one mailer was started with. */

@@ -189,7 +189,8 @@ parse(struct settings *set, int argc, char **argv, char *verdict, size_t cap)
 	    {"probe", no_argument, NULL, 'R'}, {NULL, 0, NULL, 0}};
 	int option;
 
-	*set = (struct settings){.key_file = BLACKPONY_HOSTKEY,
+	*set = (struct settings){.keep = KEEP_SECONDS,
+	    .key_file = BLACKPONY_HOSTKEY,
 	    .own_names_file = default_own_names(),
 	    .policy_file = BLACKPONY_POLICY,
 	    .pins_directory = BLACKPONY_PINS,

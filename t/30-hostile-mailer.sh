@@ -79,6 +79,7 @@ mapfile -t thousand < <(yes "$hop" | head -n 1000)
 is "$(printf '%s\n' "${thousand[@]}" | orders | grep -c granted)" 1 "1000 hosts are one connection to each"
 sequence "a back end is not the mailer's to give" closed request 'ask backend'
 sequence "and nothing is ever settled" closed request 'ask settled' "$hop"
+orders() { mailer hostile-mailer -K 0; }
 sequence "no other mail, where none is kept" closed mail "$hop" "$dh" "$key" 'ask mail'
 sequence "no kept session, of which one could be lost" closed host "$hop" 'ask hop reason=3'
 orders() { mailer hostile-mailer -K 1; }

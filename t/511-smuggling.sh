@@ -57,7 +57,8 @@ with open("$folder/wrote.%s.%d" % (sys.argv[-1].split(".")[0], os.getpid()), "wb
 child.stdin.close()
 sys.exit(child.wait())
 END
-pony_host a "$world_src/doc/sendmail.mc.example" -DBLACKPONY_MAILER_PATH=/usr/local/libexec/tee-mailer
+pony_host a "$world_src/doc/sendmail.mc.example" -DBLACKPONY_MAILER_PATH=/usr/local/libexec/tee-mailer \
+	"$mail_unkept" # a message a connection, to compare
 ways="clear classical hybrid"
 n=100
 for way in $ways; do

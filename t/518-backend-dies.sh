@@ -189,7 +189,7 @@ world_start
 host_start a 10.77.0.1 fd77::1 sendmail
 host_start b 10.77.0.2 fd77::2 sendmail inetd tools
 host_start c 10.77.0.3 fd77::3 tools
-pony_host a
+pony_host a "" "$mail_unkept"
 host_pony c
 configure_b
 killed

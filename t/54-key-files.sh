@@ -111,7 +111,7 @@ world_start
 host_start a 10.77.0.1 fd77::1 sendmail tools
 host_start b 10.77.0.2 fd77::2 sendmail inetd
 for host in a b; do
-	pony_host $host
+	pony_host $host "" "$mail_unkept"
 	file=$(host_run $host blackpony-keygen --help | sed -n 's/^Without -f the file is \(.*\)\.$/\1/p')
 	host_run $host cp -p "$file" "${file%/*}/saved"
 done

@@ -132,7 +132,7 @@ host_start b 10.77.0.2 fd77::2 sendmail inetd
 future_mailer
 # shellcheck disable=SC2016 # sendmail's macros
 pony_host a "$source/doc/sendmail.mc.example" -DBLACKPONY_MAILER_PATH=/usr/libexec/blackpony/later \
-	'-DBLACKPONY_MAILER_ARGS=blackpony-mailer -d /var/lib/pins -i $i $h'
+	'-DBLACKPONY_MAILER_ARGS=blackpony-mailer -K 0 -d /var/lib/pins -i $i $h'
 host_run a install -d -o blackpony -g blackpony -m 700 /var/lib/pins
 pony_host b
 conf=$(host_run b blackpony-keygen --help | sed -n 's/^Without -f the file is \(.*\)\/hostkey\.$/\1/p')

@@ -155,7 +155,7 @@ commitment() {
 world_start
 host_start a 10.77.0.1 fd77::1 sendmail
 host_start b 10.77.0.2 fd77::2 sendmail inetd
-pony_host a
+pony_host a "" "$mail_unkept"
 pony_host b
 mail_boxes b bob
 host_inetd b

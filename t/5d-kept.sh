@@ -103,6 +103,30 @@ trips() {
 		END { printf "%d %d\n", flights, (last - begin) * 1000 }'
 }
 
+# A host that has many domains lets one client have some sessions at a time.
+one_address() {
+	local n
+	for n in 1 2 3; do
+		mailed "host-$n" "bob@host$n.test"
+	done
+	ok "three domains at one address: two sessions are kept" wait_for 10 kept_is 2
+	mailed again bob@host1.test
+	uses "the first one's"
+	mailed again bob@host3.test
+	not_used "the third has a connection of its own"
+	ok "and all arrive" wait_for 20 eval 'has host-1 1 && has host-2 1 && has host-3 1 && has again 2'
+	kept_end
+}
+
+# Without -K, as the example has it.
+by_default() {
+	host_sendmail a "$abs_top_srcdir/doc/sendmail.mc.example"
+	mailed default-1 bob@b.test
+	mailed default-2 bob@b.test
+	uses "no -K: a session is kept"
+	ok "no -K: for 5 seconds" wait_for 10 kept_none
+}
+
 round_trips() {
 	local n said best=9999 count=0 flights wall begin
 	wire_delay a b $((rtt / 2)) tun0
@@ -132,11 +156,18 @@ round_trips() {
 world_start
 host_start a 10.77.0.1 fd77::1 sendmail
 host_start b 10.77.0.2 fd77::2 sendmail inetd
+for n in 1 2 3; do
+	world_zone host$n.test <<<"@ IN MX 0 mail.b.test."
+done
+world_dns
 kept_host
 kept_receiver
+printf 'host%d.test\n' 1 2 3 | host_run b tee -a /etc/mail/local-host-names >/dev/null
 two_mails
 all_kinds
 expiry
 queue_run
+one_address
 round_trips
+by_default
 done_testing

@@ -235,7 +235,7 @@ END
 world_dns
 host_put a /etc/mail/mailertable <<<'c.test	esmtp:c.test'
 printf '%s\n' b.test b4.test b6.test wall4.test wall6.test | host_put b /etc/mail/local-host-names
-pony_host a "" -DBLACKPONY_MAILER_MAXRCPTS=300
+pony_host a "" "$mail_unkept" -DBLACKPONY_MAILER_MAXRCPTS=300
 pony_host b "" -DconfMAX_RCPTS_PER_MESSAGE=247
 host_sendmail c "$source/t/lib/plain.mc"
 host_daemon c

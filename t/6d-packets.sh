@@ -70,7 +70,7 @@ world_start
 host_start a 10.77.0.1 fd77::1 sendmail
 # Each message a session: one that is kept ends later.
 # shellcheck disable=SC2016 # for m4
-pony_host a "$source/doc/sendmail.mc.example" '-DBLACKPONY_MAILER_ARGS=blackpony-mailer -K 0 -i $i $h'
+pony_host a "" "$mail_unkept"
 sed '/^smtp/s/$/ -s x25519-chachapoly/' "$source/doc/inetd.conf.example" >"$WORLD/inetd.conf"
 n=2
 for host in b c d e; do

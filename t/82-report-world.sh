@@ -36,7 +36,7 @@ host_start b 10.77.0.2 fd77::2 sendmail inetd
 host_start c 10.77.0.3 fd77::3 sendmail
 host_start d 10.77.0.4 fd77::4 sendmail tools
 # shellcheck disable=SC2016 # sendmail's macros
-pony_host a "$source/doc/sendmail.mc.example" '-DBLACKPONY_MAILER_ARGS=blackpony-mailer -v -t 1 -i $i $h'
+pony_host a "$source/doc/sendmail.mc.example" '-DBLACKPONY_MAILER_ARGS=blackpony-mailer -v -K 0 -t 1 -i $i $h'
 pony_host b
 host_inetd b
 host_tls d

@@ -1,6 +1,10 @@
 # mail.sh: hosts with blackpony, mail between them, and what became of it.  Sourced after world.sh
 # by the tests that deliver.
 
+# An M4-ARGUMENT for pony_host: no session is kept, so that each mail meets the host as it is then.
+# shellcheck disable=SC2016 # sendmail's macros
+mail_unkept='-DBLACKPONY_MAILER_ARGS=blackpony-mailer -K 0 -i $i $h'
+
 # pony_host NAME [MC [M4-ARGUMENT...]]: programs, a host key that the mailer can read, sendmail.
 pony_host() {
 	local file

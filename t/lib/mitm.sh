@@ -50,7 +50,7 @@ mitm_start() {
 		mitm_zone "$word"
 	done
 	world_dns
-	pony_host a
+	pony_host a "" "$mail_unkept" # each mail goes through an attack of its own
 	host_put a /etc/blackpony/policy <<<"$policy"
 	{ echo b.test && cat "$WORLD/names"; } | host_put b /etc/mail/local-host-names
 	host_tls b
