@@ -12,7 +12,10 @@ import sys
 import sender
 
 # What sendmail says of an attempt in which the host cannot have had the whole message.
-NEVER = re.compile(r"^queued|4\.7\.5|Connection refused|Name server|4\.4\.3|4\.4\.1 |lost before|not sent")
+NEVER = re.compile(r"^queued|^5\.|4\.7\.5|Connection refused|Name server|4\.4\.3|4\.4\.1 |lost before|not sent")
+
+# Why it gave up: a name server that lied said no for good, to the mailer or to the host's sendmail.
+DENIED = re.compile(r"5\.1\.2 .*does not exist|5\.1\.8 .*does not exist|5\.3\.5 .*loops back|5\.4\.4 .*no mail host|5\.1\.10 ")
 
 
 def mailbox(path):
@@ -35,9 +38,9 @@ def attempts(path, seed):
         for line in file:
             if match := re.search(r": (\w{14,}): .*msgid=<(\d+)\.%s@chaos\.test>" % re.escape(seed), line):
                 numbers[match.group(1)] = int(match.group(2))
-            elif match := re.search(r": (\w{14,}): to=.*?stat=(.*)$", line):
+            elif match := re.search(r": (\w{14,}): to=.*?(?:dsn=(5.*)|stat=(.*))$", line):
                 if match.group(1) in numbers:
-                    said[numbers[match.group(1)]].append(match.group(2))
+                    said[numbers[match.group(1)]].append(match.group(2) or match.group(3))
     return said
 
 
@@ -55,15 +58,16 @@ def main():
     bounced, queued = numbers_in(bounces), numbers_in(queue)
     with open(heard, "rb") as file:
         clear = file.read().count(sender.MARK.encode())
-    faults, doubled = [], collections.Counter()
+    faults, doubled, denied = [], collections.Counter(), 0
     for number, digest in accepted.items():
         bodies = got.get(number, [])
         if any(hashlib.sha256(body).hexdigest() != digest for body in bodies):
             faults.append((number, "changed or cut"))
         if not bodies and number not in bounced | queued:
             faults.append((number, "lost"))
-        if number in bounced:
-            faults.append((number, "bounced"))
+        denied += number in bounced
+        if number in bounced and not any(DENIED.search(text) for text in said[number]):
+            faults.append((number, "bounced: %s" % said[number]))
         unsure = [text for text in said[number] if not text.startswith("Sent") and not NEVER.search(text)]
         if len(bodies) > 1:
             for text in unsure[:len(bodies) - 1]:
@@ -71,8 +75,8 @@ def main():
             if len(unsure) < len(bodies) - 1:
                 faults.append((number, "doubled: %d copies, and sendmail says %s" % (len(bodies), said[number])))
     tries = [text for texts in said.values() for text in texts]
-    print("accepted %d, delivered %d, still queued %d, attempts %d, of those deferred %d, doubled as RFC 5321 allows %d, in clear %d" % (
-        len(accepted), len(set(got) & set(accepted)), len(queued), len(tries), sum(not text.startswith("Sent") for text in tries),
+    print("accepted %d, delivered %d, still queued %d, bounced %d, attempts %d, of those deferred %d, doubled as RFC 5321 allows %d, in clear %d" % (
+        len(accepted), len(set(got) & set(accepted)), len(queued), denied, len(tries), sum(not text.startswith("Sent") for text in tries),
         sum(doubled.values()), clear))
     for text, count in doubled.most_common():
         print("  doubled %d: %s" % (count, text))

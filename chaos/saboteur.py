@@ -1,23 +1,27 @@
 """saboteur.py SEED PAUSE STOP-FILE NAME=PID... - breaks things on the hosts of a test world until STOP-FILE is there. Called by chaos/run.
+saboteur.py --kinds - the kinds of fault.
 
 NAME=PID: hosts a (sends), b (receives) and wire (has the name server), by the process that is their init. Every PAUSE
-seconds on average one fault, by the seed; what it breaks for a while it mends, at the latest at its end. Each is a line
-on standard output: seconds since the start, the fault, what it met.
+seconds on average one fault, by the seed (kinds.py has how to choose); what it breaks for a while it mends, at the latest
+at its end, and meanwhile it leaves that thing alone. Each is a line on standard output: seconds since the start, the kind,
+what it met, and what that was about. Signals are here; the faults of machines are in machines.py.
 """
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 
-PROGRAMS = "/usr/libexec/blackpony"
-SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGHUP, signal.SIGSTOP)
-VICTIMS = ("mailer", "mailer's child", "receiver", "receiver's engine", "back end", "queue run", "keeper")
-THINGS = ("name server stopped", "name server dead", "spool full", "pins full", "pins read-only", "log full", "inetd dead",
-          "no descriptors", "no memory", "no key", "upgrade")
+import kinds
+import machines
+
+SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "hup": signal.SIGHUP, "stop": signal.SIGSTOP}
+VICTIMS = {"mailer": "a", "mailer-engine": "a", "resolver": "a", "keeper": "a", "kept-engine": "a", "queue-run": "a",
+           "receiver": "b", "receiver-engine": "b", "back-end": "b", "inetd": "b"}
+HITS = [signal_name + "@" + victim for victim in VICTIMS for signal_name in SIGNALS]
+KINDS = kinds.wanted(HITS + list(machines.THINGS))
 
 
 class Process:
@@ -27,17 +31,37 @@ class Process:
         self.pid = pid
         with open("/proc/%d/stat" % pid, encoding="latin-1") as file:
             text = file.read()
+        words = text[text.rindex(")") + 2:].split()
         self.name = text[text.index("(") + 1:text.rindex(")")]
-        self.parent = int(text[text.rindex(")") + 2:].split()[1])
+        self.parent, self.born = int(words[1]), int(words[19]) / os.sysconf("SC_CLK_TCK")
         self.space = os.readlink("/proc/%d/ns/pid" % pid)
+
+    def title(self):
+        """sendmail's tells what it is doing."""
+        with open("/proc/%d/cmdline" % self.pid, "rb") as file:
+            return file.read().replace(b"\0", b" ").decode("latin-1").strip()
+
+    def opened(self, number):
+        try:
+            return os.readlink("/proc/%d/fd/%d" % (self.pid, number))
+        except OSError:
+            return ""
+
+    def has_connection(self):
+        """To another host's port 25, it or who shares its descriptors."""
+        with open("/proc/%d/net/tcp" % self.pid, encoding="ascii") as file:
+            remote = {"socket:[%s]" % line.split()[9] for line in file if line.split()[2].endswith(":0019")}
+        return any(self.opened(int(fd)) in remote for fd in os.listdir("/proc/%d/fd" % self.pid))
 
 
 class Saboteur:
     def __init__(self):
         self.rng = random.Random(sys.argv[1])
         self.hosts = {name: int(pid) for name, pid in (word.split("=") for word in sys.argv[4:])}
+        self.world = os.path.dirname(sys.argv[3])
         self.begin = time.monotonic()
-        self.mending = []  # threads that undo something
+        self.mending = {}  # what is broken, and the thread that will mend it
+        self.machines = machines.Machines(self)
 
     def say(self, *words):
         print("%.1f" % (time.monotonic() - self.begin), *words, flush=True)
@@ -50,18 +74,21 @@ class Saboteur:
     def path(self, host, path):
         return "/proc/%d/root%s" % (self.hosts[host], path)
 
-    def later(self, action):
-        """In up to four seconds; before that nothing else of the kind begins."""
-        wait = self.rng.uniform(0.3, 4)
+    def later(self, thing, action, longest=4):
+        """In some seconds; until then that thing is left alone."""
+        wait = self.rng.uniform(0.3, longest)
 
         def run():
             time.sleep(wait)
-            action()
-        thread = threading.Thread(target=run)
+            try:
+                action()
+            except (OSError, subprocess.SubprocessError) as fault:
+                self.say("not mended:", thing, fault)
+        thread = self.mending[thing] = threading.Thread(target=run)
         thread.start()
-        self.mending.append(thread)
 
-    # --- processes ---
+    def is_broken(self, thing):
+        return thing in self.mending and self.mending[thing].is_alive()
 
     def processes(self, host):
         space = os.readlink("/proc/%d/ns/pid" % self.hosts[host])
@@ -75,33 +102,56 @@ class Saboteur:
                 found[process.pid] = process
         return found
 
-    def victims(self, kind):
-        host = "b" if kind in ("receiver", "receiver's engine", "back end") else "a"
+    def victims(self, victim):
+        """Those processes, and what the host's sendmail beside each is doing."""
+        host = VICTIMS[victim]
         everyone = self.processes(host)
         for process in everyone.values():
-            parent = everyone[process.parent].name if process.parent in everyone else ""
-            orphan = process.parent == self.hosts[host]
-            if {"mailer": process.name == "blackpony-maile" and parent.startswith("sendmail"),
-                    "mailer's child": process.name == "blackpony-maile" and parent == process.name,
-                    "keeper": process.name == "blackpony-maile" and orphan,
-                    "receiver": process.name == "blackpony-recei" and parent == "inetd",
-                    "receiver's engine": process.name == "blackpony-recei" and parent == process.name,
-                    "back end": process.name.startswith("sendmail") and parent == "blackpony-recei",
-                    "queue run": process.name.startswith("sendmail") and parent in ("sendmail-mta", "sh")}[kind]:
-                yield process.pid
+            parent = everyone.get(process.parent)
+            name, above = process.name, parent.name if parent else ""
+            try:
+                if self.what_is(process, name, above, process.parent == self.hosts[host]) == victim:
+                    children = [child for child in everyone.values() if child.parent == process.parent or
+                                child.parent == process.pid]
+                    yield process, next((other.title() for other in [process, parent, *children]
+                                         if other and other.name.startswith("sendmail")), "")
+            except OSError:
+                continue
+
+    @staticmethod
+    def what_is(process, name, above, is_orphan):
+        if name == "inetd":
+            return "inetd" if is_orphan else ""
+        if name == "blackpony-maile":
+            if above.startswith("sendmail"):
+                return "mailer"
+            if is_orphan:
+                return "kept-engine" if process.has_connection() else "keeper"
+            return "mailer-engine" if process.opened(0).startswith(("pipe", "socket")) else "resolver"
+        if name == "blackpony-recei":
+            return "receiver" if above == "inetd" else "receiver-engine"
+        if name.startswith("sendmail"):
+            return "back-end" if above == "blackpony-recei" else "queue-run" if above in ("sendmail-mta", "sh") else ""
+        return ""
 
     def strike(self, kind):
-        pids = sorted(self.victims(kind))
-        if not pids:
-            return
-        pid, which = self.rng.choice(pids), self.rng.choice(SIGNALS)
+        """True if there was somebody."""
+        which, victim = kind.split("@")
+        found = sorted(self.victims(victim), key=lambda pair: pair[0].pid)
+        if not found or victim == "inetd" and self.is_broken("inetd"):
+            return False
+        process, doing = self.rng.choice(found)
+        age = float(machines.read("/proc/uptime").split()[0]) - process.born
         try:
-            os.kill(pid, which)
+            os.kill(process.pid, SIGNALS[which])
         except ProcessLookupError:
-            return
-        self.say(which.name, kind)
-        if which == signal.SIGSTOP:
-            self.later(lambda: self.go_on(pid))
+            return False
+        self.say(kind, process.pid, "%.2f s old," % age, doing)
+        if which == "stop":
+            self.later("inetd" if victim == "inetd" else process.pid, lambda: self.go_on(process.pid))
+        elif victim == "inetd" and which != "hup":
+            self.later("inetd", self.machines.start_inetd)
+        return True
 
     @staticmethod
     def go_on(pid):
@@ -110,96 +160,18 @@ class Saboteur:
         except ProcessLookupError:
             pass
 
-    # --- things ---
-
-    def name_servers(self):
-        return [process.pid for process in self.processes("wire").values() if process.name.startswith("nsd")]
-
-    def name_server_stopped(self):
-        pids = self.name_servers()
-        starters = [Process(pid).parent for pid in pids]  # nsenter(1) stops with what it has started
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        self.later(lambda: [self.go_on(pid) for pid in pids + starters])
-
-    def name_server_dead(self):
-        for pid in self.name_servers():
-            os.kill(pid, signal.SIGKILL)
-        self.later(lambda: self.on("wire", "nsd", "-c", "/etc/nsd/nsd.conf"))
-
-    def full(self, host, directory):
-        """chaos/run has made it a file system of its own."""
-        filler = self.path(host, directory + "/filler")
-        try:
-            with open(filler, "wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(4096))
-        except OSError:
-            pass
-        self.later(lambda: os.path.exists(filler) and os.unlink(filler))
-
-    def spool_full(self):
-        self.full(self.rng.choice("ab"), "/var/spool")
-
-    def pins_full(self):
-        self.full("a", "/var/lib/blackpony")
-
-    def log_full(self):
-        # Not a's: it is what accounts for copies.
-        self.full("b", "/var/log")
-
-    def pins_read_only(self):
-        self.on("a", "mount", "-o", "remount,ro", "/var/lib/blackpony")
-        self.later(lambda: self.on("a", "mount", "-o", "remount,rw", "/var/lib/blackpony"))
-
-    def inetd(self):
-        return [process.pid for process in self.processes("b").values() if process.name == "inetd"]
-
-    def inetd_dead(self):
-        for pid in self.inetd():
-            os.kill(pid, signal.SIGKILL)
-        self.later(lambda: self.on("b", "sh", "-c", "inetd"))
-
-    def limited(self, limit, here, before):
-        """For what inetd starts from now on."""
-        pids = self.inetd()
-        for pid in pids:
-            subprocess.run(["prlimit", "--pid", str(pid), "--%s=%d:" % (limit, here)], check=False)
-        self.later(lambda: [subprocess.run(["prlimit", "--pid", str(pid), "--%s=%s:" % (limit, before)], check=False,
-                                           stderr=subprocess.DEVNULL) for pid in pids])
-
-    def no_descriptors(self):
-        self.limited("nofile", self.rng.randrange(6, 16), "1024")
-
-    def no_memory(self):
-        self.limited("as", self.rng.randrange(2, 40) << 20, "unlimited")
-
-    def no_key(self):
-        host = self.rng.choice("ab")
-        key = self.path(host, "/etc/blackpony/hostkey")
-        if os.path.exists(key):
-            os.rename(key, key + ".away")
-            self.later(lambda: os.rename(key + ".away", key))
-
-    def upgrade(self):
-        for host in "ab":
-            for name in ("blackpony-mailer", "blackpony-receiver"):
-                program = self.path(host, "%s/%s" % (PROGRAMS, name))
-                shutil.copy2(program, program + ".new")
-                os.rename(program + ".new", program)
-
     def run(self):
+        hits = [kind for kind in KINDS if kind in HITS]
+        things = [kind for kind in KINDS if kind not in HITS]
         while not os.path.exists(sys.argv[3]):
             time.sleep(self.rng.expovariate(1 / float(sys.argv[2])))
-            self.mending = [thread for thread in self.mending if thread.is_alive()]
-            if self.rng.random() < 0.7:
-                self.strike(self.rng.choice(VICTIMS))
-            elif not self.mending:
-                thing = self.rng.choice(THINGS)
-                getattr(self, thing.replace(" ", "_").replace("-", "_"))()
-                self.say(thing)
-        for thread in self.mending:
+            if hits and (not things or self.rng.random() < 0.6):
+                self.strike(self.rng.choice(hits))
+            elif things:
+                self.machines.strike(self.rng.choice(things))
+        for thread in list(self.mending.values()):
             thread.join()
+        self.machines.end()
 
 
 if __name__ == "__main__":
