@@ -28,6 +28,7 @@ struct key {
 	uint8_t secret[KEY_OCTETS];
 	uint8_t public[KEY_OCTETS];
 	char comment[KEY_COMMENT_MAX];
+	char file[KEY_FILE_MAX + 1]; /* its text while it is read: empty before and after */
 };
 
 static struct key *
@@ -207,22 +208,18 @@ parse(struct key *key, char *text, size_t len, const char *path, char *why)
 static bool
 read_key(int fd, struct key *key, const char *path, char *why)
 {
-	char *text;
 	size_t len;
 	bool ok;
 
 	if (!may_be_trusted(fd, path, why))
 		return false;
-	text = sodium_malloc(KEY_FILE_MAX + 1);
-	if (text == NULL)
-		return reason_file(why, path, "%s", strerror(ENOMEM));
-	if (read_whole(fd, text, KEY_FILE_MAX, &len)) {
-		text[len] = '\0';
-		ok = parse(key, text, len, path, why);
+	if (read_whole(fd, key->file, KEY_FILE_MAX, &len)) {
+		key->file[len] = '\0';
+		ok = parse(key, key->file, len, path, why);
 	} else {
 		ok = reason_file(why, path, "%s", strerror(errno));
 	}
-	sodium_free(text);
+	sodium_memzero(key->file, sizeof(key->file));
 	return ok;
 }
 

@@ -36,4 +36,8 @@ void launch_end(pid_t pid, bool may_kill, char how[LAUNCH_HOW_MAX]);
  */
 void launch_signals(void);
 
+/* The end of a session's process. The C library and the others have nothing to clear up then,
+ * but would touch a dozen pages for it. What waits in a stream of stdio is lost. */
+_Noreturn void launch_leave(int status);
+
 #endif

@@ -409,7 +409,7 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 	key_free(m.key);
 	if (m.keeps)
 		keep(set, &m);
-	return EX_OK;
+	launch_leave(EX_OK);
 }
 
 /* What a person or a script wants to know of a destination; no mail. Faults go to standard

@@ -309,6 +309,7 @@ static void
 check_limits(struct inspection *i)
 {
 	const struct limits *l = i->about->limits;
+	const unsigned max = limits_load_max(l);
 	const double load = limits_load();
 	char why[SLOTS_REASON_MAX];
 	struct slots slots;
@@ -320,12 +321,11 @@ check_limits(struct inspection *i)
 		    l->sessions, l->each, slots_count(&slots));
 		slots_close(&slots);
 	}
-	if (l->load > 0 && load >= l->load)
-		fault(i, "the load is %.2f: from %u on every client gets 421; see -L", load,
-		    l->load);
+	if (max > 0 && load >= max)
+		fault(
+		    i, "the load is %.2f: from %u on every client gets 421; see -L", load, max);
 	else
-		ok(i, "the load is %.2f: clients are refused from %u on (0: never)", load,
-		    l->load);
+		ok(i, "the load is %.2f: clients are refused from %u on (0: never)", load, max);
 }
 
 static void

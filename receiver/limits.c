@@ -40,12 +40,21 @@ static struct slots held = {.file = -1};
 void
 limits_default(struct limits *l)
 {
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
 	*l = (struct limits){.file = BLACKPONY_SLOTS,
 	    .sessions = SESSIONS,
 	    .each = EACH,
-	    .load = LOAD_PER_CPU * (unsigned)(cpus > 0 ? cpus : 1)};
+	    .load = LIMITS_LOAD_BY_CPUS};
+}
+
+unsigned
+limits_load_max(const struct limits *l)
+{
+	long cpus;
+
+	if (l->load != LIMITS_LOAD_BY_CPUS)
+		return l->load;
+	cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	return LOAD_PER_CPU * (unsigned)(cpus > 0 ? cpus : 1);
 }
 
 double
@@ -104,9 +113,14 @@ log_all(const struct gate *g, enum kind kind, const char *what, const char *key,
 static bool
 is_idle(const struct gate *g)
 {
-	double load = limits_load();
+	double load;
 
-	if (g->limits->load == 0 || load < g->limits->load)
+	if (g->limits->load == 0)
+		return true;
+	load = limits_load();
+	/* Below what one processor may bear, how many there are need not be read. */
+	if ((g->limits->load == LIMITS_LOAD_BY_CPUS && load < LOAD_PER_CPU) ||
+	    load < limits_load_max(g->limits))
 		return true;
 	log_all(g, KIND_LOAD, "load too high", "load", load);
 	tell(g, "421 4.3.2", "System too busy, try again later");

@@ -12,18 +12,23 @@
 
 #define LIMITS_PAUSE_MAX 60000
 #define LIMITS_LOAD_MAX 100000
+#define LIMITS_LOAD_BY_CPUS (LIMITS_LOAD_MAX + 1)
 
 struct limits {
 	const char *file; /* of the slots */
 	/* 0: no limit */
 	unsigned sessions; /* in all */
 	unsigned each;     /* of one client's address, see slots.h */
-	unsigned load;     /* average of the last minute at which nobody is served */
+	unsigned load;     /* average of the last minute at which nobody is served;
+			      LIMITS_LOAD_BY_CPUS: by the number of processors */
 	unsigned pause;    /* milliseconds for a client to speak before it is greeted */
 };
 
 /* What holds when nothing else is asked for. */
 void limits_default(struct limits *l);
+
+/* At which load nobody is served; 0: at none. */
+unsigned limits_load_max(const struct limits *l);
 
 /* The load now; negative when nobody knows. */
 double limits_load(void);

@@ -317,21 +317,56 @@ take_promise(const struct settings *set, const struct monitor *m, struct commitm
 /* Who is nobody, where the system has no such user. */
 #define NOBODY 65534
 
+struct who {
+	const char *name;
+	uid_t user;
+	gid_t group;
+	bool found;
+};
+
+static void
+take_user(struct who *w, const struct passwd *p)
+{
+	if (w->found || p == NULL || strcmp(p->pw_name, w->name) != 0)
+		return;
+	w->user = p->pw_uid;
+	w->group = p->pw_gid;
+	w->found = true;
+}
+
+/* The system's users are in its file, read once. Only who is not there is looked for by the
+ * name service, whose libraries and daemons cost more. */
+static void
+look_up_users(struct who *a, struct who *b)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	const struct passwd *p;
+
+	while (f != NULL && !(a->found && b->found) && (p = fgetpwent(f)) != NULL) {
+		take_user(a, p);
+		take_user(b, p);
+	}
+	if (f != NULL)
+		(void)fclose(f);
+	if (!a->found)
+		take_user(a, getpwnam(a->name));
+	if (!b->found)
+		take_user(b, getpwnam(b->name));
+}
+
 /* Engine and monitor become users that own nothing. Without blackpony-net they are the same
  * one, which --check warns of: what keeps them apart then is what keeps those of the mailer. */
 static bool
 find_users(struct monitor *m, struct launch *launch)
 {
-	const struct passwd *user = getpwnam("nobody");
+	struct who nobody = {.name = "nobody", .user = NOBODY, .group = NOBODY};
+	struct who engine = {.name = "blackpony-net"};
 
-	m->user = user != NULL ? user->pw_uid : NOBODY;
-	m->group = user != NULL ? user->pw_gid : NOBODY;
-	launch->user = m->user;
-	launch->group = m->group;
-	if ((user = getpwnam("blackpony-net")) != NULL) {
-		launch->user = user->pw_uid;
-		launch->group = user->pw_gid;
-	}
+	look_up_users(&nobody, &engine);
+	m->user = nobody.user;
+	m->group = nobody.group;
+	launch->user = engine.found ? engine.user : nobody.user;
+	launch->group = engine.found ? engine.group : nobody.group;
 	return m->user != 0 && launch->user != 0;
 }
 
@@ -430,7 +465,7 @@ serve(const struct settings *set)
 	 * a while to see that its client is. */
 	while (waitpid(-1, NULL, 0) > 0)
 		;
-	return EX_OK;
+	launch_leave(EX_OK);
 }
 
 int
