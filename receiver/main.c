@@ -49,7 +49,7 @@ struct settings {
 	unsigned patience;
 	bool commits; /* -c */
 	int rot;
-	bool check;
+	bool check, prepare;
 };
 
 static void
@@ -60,7 +60,8 @@ usage(FILE *out)
 	    "                          [-L load] [-M sessions] [-m sessions] [-n name]\n"
 	    "                          [-o names] [-S siblings] [-s suites] [-t seconds]\n"
 	    "                          [--check]\n"
-	    "                          [-- backend [argument ...]]\n");
+	    "                          [-- backend [argument ...]]\n"
+	    "       " NAME " --prepare\n");
 }
 
 /* Under inetd standard error is the client's connection, so a fault goes to the log; a person
@@ -164,6 +165,9 @@ parse_option(struct settings *set, int option)
 	case 'C':
 		set->check = true;
 		return EX_OK;
+	case 'p':
+		set->prepare = true;
+		return EX_OK;
 	case 'g':
 	case 'L':
 	case 'M':
@@ -181,7 +185,8 @@ static int
 parse(struct settings *set, int argc, char **argv)
 {
 	static const struct option longs[] = {{"check", no_argument, NULL, 'C'},
-	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+	    {"help", no_argument, NULL, 'h'}, {"prepare", no_argument, NULL, 'p'},
+	    {"version", no_argument, NULL, 'V'}, {0}};
 	int option, status;
 
 	*set = (struct settings){.key_file = BLACKPONY_HOSTKEY, .backend = default_backend};
@@ -419,6 +424,25 @@ find_name(const struct settings *set, char name[GREETING_NAME_MAX])
 		kept_name_put(BLACKPONY_NAME, &asked, name);
 }
 
+/* What sessions keep for one another, made before the first, for those that cannot: a service
+ * with mounts of its own. */
+static int
+prepare(const char *slots_file)
+{
+	char why[SLOTS_REASON_MAX];
+	struct slots slots;
+
+	if (slots_open(&slots, slots_file, why))
+		slots_close(&slots);
+	else
+		(void)fprintf(stderr, NAME ": %s\n", why);
+	if (pair_keep(BLACKPONY_NAMESPACE))
+		return EX_OK;
+	(void)fprintf(stderr, NAME ": %s: no network namespace can be kept: %s\n",
+	    BLACKPONY_NAMESPACE, strerror(errno));
+	return EX_OSERR;
+}
+
 static int
 serve(const struct settings *set)
 {
@@ -481,6 +505,8 @@ main(int argc, char **argv, char **envp)
 	log_open(NAME);
 	if ((status = parse(&set, argc, argv)) >= 0)
 		return status;
+	if (set.prepare)
+		return prepare(set.limits.file);
 	if (sodium_init() < 0)
 		return EX_OSERR;
 	if (set.check) {

@@ -5,7 +5,9 @@
  * To make one costs the kernel more than all the rest of a session, in time and in memory, so
  * one is kept for all sessions, as a mount on a file of root's in /run. No process stays in it
  * and nothing is sent there but through the pairs; who makes one has it for himself meanwhile.
- * Where it cannot be had, or not at once, there is a fresh one as before.
+ * Where it cannot be had, or not at once, there is a fresh one as before. A service that has mounts
+ * of its own, as with systemd's PrivateDevices, sees one that was made outside before it began,
+ * and makes none, since it would be lost with the service.
  */
 #ifndef RECEIVER_NETNS_H
 #define RECEIVER_NETNS_H

@@ -273,6 +273,21 @@ make_kept(struct making *m, const char *kept)
 	return made;
 }
 
+bool
+pair_keep(const char *kept)
+{
+	int home = netns_home(), turn;
+
+	if (home == -1)
+		return false;
+	turn = netns_enter_kept(kept, home);
+	netns_leave(home);
+	if (turn == -1)
+		return false;
+	close(turn);
+	return true;
+}
+
 static bool
 make_fresh(struct making *m)
 {

@@ -39,6 +39,10 @@ bool pair_normalise(struct sockaddr_storage *address);
 bool pair_make(const struct sockaddr_storage *client, const struct sockaddr_storage *local,
     const char *kept, int fds[2], char *why, size_t why_size);
 
+/* Makes the namespace that is kept, without a pair, so that sessions find it which cannot make
+ * one that stays (netns.h). False: there is none. */
+bool pair_keep(const char *kept);
+
 /* Writes "192.0.2.1:25" or "[2001:db8::1]:25" (scope as %number). "unknown" for another family.
  */
 void pair_format(const struct sockaddr_storage *address, char *out, size_t size);

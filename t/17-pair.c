@@ -406,6 +406,46 @@ test_kept(void)
 	test_link();
 }
 
+/* A session with mounts of its own, beside those of process 1. True: its pairs are in the
+ * namespace that is expected; 0: in a fresh one, and nothing is left on the file. */
+static bool
+has_with_own_mounts(ino_t expected)
+{
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	if ((pid = fork()) == 0) {
+		ino_t found, empty = inode(file);
+
+		if (unshare(CLONE_NEWNS) != 0)
+			_exit(2);
+		found = pair_namespace(5010);
+		_exit(expected != 0
+			  ? found != expected
+			  : found == 0 || found == inode(file) || inode(file) != empty);
+	}
+	waitpid(pid, &status, 0);
+	return status == 0;
+}
+
+static void
+test_prepared(void)
+{
+	ino_t first;
+
+	kept = file;
+	close(open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0400));
+	ok(has_with_own_mounts(0), "with mounts of one's own none is kept");
+	ok(pair_keep(file), "one is made beforehand");
+	first = inode(file);
+	ok(has_with_own_mounts(first), "with mounts of one's own that one is used");
+	ok(pair_keep(file) && inode(file) == first, "it is not made twice");
+	umount2(file, MNT_DETACH);
+	unlink(file);
+	ok(!pair_keep("/nonexistent/net"), "where there is no room, none is made");
+}
+
 /* The first process of namespaces of its own. */
 static int
 run(void)
@@ -419,6 +459,7 @@ run(void)
 	kept = file;
 	test_all();
 	test_kept();
+	test_prepared();
 	snprintf(file, sizeof(file), "%s/net.lock", room);
 	unlink(file);
 	ok(rmdir(room) == 0, "nothing is left");

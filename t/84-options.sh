@@ -58,6 +58,35 @@ each_step() {
 	logs "receiver -v" b 'blackpony-receiver.* back end started'
 }
 
+# The network namespace and the back end are made while the peer's answer to the handshake is on its way: here
+# it has not said a word.
+while_the_peer_is_silent() {
+	local before peer
+	before=$(host_log b | grep -c 'back end started')
+	mkfifo "$WORLD/silence"
+	host_run a python3 "$source/t/lib/pony_peer.py" client 10.77.0.2 2502 <"$WORLD/silence" >"$WORLD/heard" 2>&1 &
+	peer=$!
+	exec 4>"$WORLD/silence"
+	ok "a silent peer: it has upgraded" wait_for 10 grep -q '^220 .*[A-Za-z0-9+/]\{40\}' "$WORLD/heard"
+	ok "a silent peer: its back end is there" wait_for 10 started_since "$before"
+	echo QUIT >&4
+	exec 4>&-
+	wait $peer
+	is $? 0 "a silent peer: then it speaks"
+}
+started_since() { [ "$(host_log b | grep -c 'back end started')" -gt "$1" ]; }
+
+kept_namespace() { host_run b mountpoint -q /run/blackpony/net; }
+prepared() {
+	ok "sessions keep a namespace" kept_namespace
+	host_run b umount /run/blackpony/net
+	ok "--prepare" host_run b /usr/libexec/blackpony/blackpony-receiver --prepare
+	ok "--prepare: a namespace is kept" kept_namespace
+	ok "--prepare: again" host_run b /usr/libexec/blackpony/blackpony-receiver --prepare
+	host_run b umount /run/blackpony/net
+	nok "--prepare: it was made once" kept_namespace
+}
+
 world_start
 host_start b 10.77.0.2 fd77::2 sendmail inetd tools
 host_start a 10.77.0.1 fd77::1 sendmail tools
@@ -73,4 +102,6 @@ by_default
 other_files
 six_only
 each_step
+while_the_peer_is_silent
+prepared
 done_testing
