@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -19,86 +20,164 @@
 
 #include "backend.h"
 
-#define MACROS_MAX 8
-#define MACRO_MAX 128 /* octets in one -M option, NUL included */
+#define TOLD_MAX 8
+#define TOLD_TEXT_MAX 128 /* octets of one thing told, NUL included */
 #define TZ_MAX 64
 
-/* The argument list of one back end: the template with the macros behind its first word. */
-struct arguments {
-	char macro[MACROS_MAX][MACRO_MAX];
-	size_t macros;
-	char **argv; /* NULL-terminated; points into macro and into the template */
+enum kind { SENDMAIL, EXIM, OTHER };
+
+/* What one back end is told: -M options, or lines of its environment. */
+struct told {
+	char text[TOLD_MAX][TOLD_TEXT_MAX];
+	size_t count;
 };
+
+/* By the file's name, or the one that it is a link to: where Exim is installed,
+ * /usr/sbin/sendmail is a link to exim4. */
+static enum kind
+kind_of(char *const argv[])
+{
+	char file[PATH_MAX];
+	const char *slash;
+
+	if (realpath(argv[0], file) != NULL && (slash = strrchr(file, '/')) != NULL &&
+	    strncmp(slash + 1, "exim", 4) == 0)
+		return EXIM;
+	slash = strrchr(argv[0], '/');
+	return strncmp(slash != NULL ? slash + 1 : argv[0], "sendmail", 8) == 0 ? SENDMAIL
+										: OTHER;
+}
 
 bool
 backend_is_sendmail(char *const argv[])
 {
-	const char *slash = strrchr(argv[0], '/');
+	return kind_of(argv) == SENDMAIL;
+}
 
-	return strncmp(slash != NULL ? slash + 1 : argv[0], "sendmail", 8) == 0;
+/* Exim asks its socket for the client, but an option may say that he has authenticated himself
+ * (-oMaa); it has modes in which it takes mail and loses it (-bh, -N), and others in which its
+ * caller is a local one. So what may stand there is listed, and not what may not. */
+static const char *
+exim_fault(char *const argv[])
+{
+	bool speaks_smtp = false;
+	size_t i;
+
+	for (i = 1; argv[i] != NULL; i++) {
+		if (strcmp(argv[i], "-C") == 0 && argv[i + 1] != NULL)
+			i++;
+		else if (strcmp(argv[i], "-bs") == 0)
+			speaks_smtp = true;
+		else if (strcmp(argv[i], "-Am") != 0 && strncmp(argv[i], "-od", 3) != 0)
+			return argv[i];
+	}
+	return speaks_smtp ? NULL : "without -bs";
+}
+
+bool
+backend_may_start(char *const argv[], char *why, size_t why_size)
+{
+	const char *fault = kind_of(argv) == EXIM ? exim_fault(argv) : NULL;
+
+	if (fault != NULL)
+		snprintf(why, why_size,
+		    "%.60s %.30s: behind us Exim takes -bs, and beside it -Am, -od... and "
+		    "-C file",
+		    argv[0], fault);
+	return fault == NULL;
 }
 
 /* sendmail takes a -M value as it is, whatever is in it (t/61-sendmail-bs-facts). Ours go into
- * a header and into rulesets: nothing but names and base64. */
+ * headers and rulesets: nothing but names and base64. */
 static bool
-add_macro(struct arguments *a, const char *name, const char *value)
+tell(struct told *t, const char *before, const char *name, const char *after, const char *value)
 {
 	static const char kept[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				   "0123456789+-./_";
 	int n;
 
-	if (value == NULL || value[strspn(value, kept)] != '\0' || a->macros == MACROS_MAX)
+	if (value == NULL || value[strspn(value, kept)] != '\0' || t->count == TOLD_MAX)
 		return false;
-	n = snprintf(a->macro[a->macros], MACRO_MAX, "-M{%s}%s", name, value);
-	if (n < 0 || n >= MACRO_MAX)
+	n = snprintf(t->text[t->count], TOLD_TEXT_MAX, "%s%s%s%s", before, name, after, value);
+	if (n < 0 || n >= TOLD_TEXT_MAX)
 		return false;
-	a->macros++;
+	t->count++;
 	return true;
 }
 
 static bool
-add_macros(struct arguments *a, const struct backend_about *about)
+tell_macro(struct told *t, const char *name, const char *value)
+{
+	return tell(t, "-M{", name, "}", value);
+}
+
+static bool
+tell_variable(struct told *t, const char *name, const char *value)
+{
+	return tell(t, "PONY_", name, "=", value);
+}
+
+/* The fingerprint without its "SHA256:"; NULL for none. */
+static const char *
+bare_key(const char *key)
 {
 	static const char hash[] = "SHA256:";
-	const char *key = about->key;
+
+	if (key != NULL && strncmp(key, hash, sizeof(hash) - 1) == 0)
+		key += sizeof(hash) - 1;
+	return key;
+}
+
+static bool
+tell_sendmail(struct told *t, const struct backend_about *about)
+{
+	const char *key = bare_key(about->key);
 	char bits[16];
 
-	if (!add_macro(a, "daemon_name", "blackpony"))
+	if (!tell_macro(t, "daemon_name", "blackpony"))
 		return false;
 	if (!about->upgraded)
 		return true;
-	if (key != NULL && strncmp(key, hash, sizeof(hash) - 1) == 0)
-		key += sizeof(hash) - 1;
 	snprintf(bits, sizeof(bits), "%d", about->bits);
-	return add_macro(a, "tls_version", "XPONY1") && add_macro(a, "cipher", about->suite) &&
-	       add_macro(a, "cipher_bits", bits) && add_macro(a, "verify", "NO") &&
-	       add_macro(a, "pony_suite", about->suite) &&
-	       (key == NULL || add_macro(a, "pony_key", key)) &&
-	       (!about->relay || add_macro(a, "pony_relay", key));
+	return tell_macro(t, "tls_version", "XPONY1") &&
+	       tell_macro(t, "cipher", about->suite) && tell_macro(t, "cipher_bits", bits) &&
+	       tell_macro(t, "verify", "NO") && tell_macro(t, "pony_suite", about->suite) &&
+	       (key == NULL || tell_macro(t, "pony_key", key)) &&
+	       (!about->relay || tell_macro(t, "pony_relay", key));
 }
 
-/* False, with nothing held, for lack of memory or a value that is no macro's. */
 static bool
-arguments_make(struct arguments *a, char *const argv[], const struct backend_about *about)
+tell_other(struct told *t, const struct backend_about *about)
+{
+	const char *key = bare_key(about->key);
+	char bits[16];
+
+	if (!about->upgraded)
+		return true;
+	snprintf(bits, sizeof(bits), "%d", about->bits);
+	return tell_variable(t, "SUITE", about->suite) && tell_variable(t, "BITS", bits) &&
+	       (key == NULL || tell_variable(t, "KEY", key)) &&
+	       (!about->relay || tell_variable(t, "RELAY", key));
+}
+
+/* A list of first, more->text... and rest[0..], with NULL at its end; NULL for lack of memory.
+ */
+static char **
+list_make(char *first, struct told *more, char *const rest[])
 {
 	size_t n = 0, i;
+	char **list;
 
-	a->macros = 0;
-	a->argv = NULL;
-	errno = EINVAL;
-	if (backend_is_sendmail(argv) && !add_macros(a, about))
-		return false;
-	while (argv[n] != NULL)
+	while (rest[n] != NULL)
 		n++;
-	a->argv = calloc(n + a->macros + 1, sizeof(*a->argv));
-	if (a->argv == NULL)
-		return false;
-	a->argv[0] = argv[0];
-	for (i = 0; i < a->macros; i++)
-		a->argv[1 + i] = a->macro[i];
-	for (i = 1; i < n; i++)
-		a->argv[a->macros + i] = argv[i];
-	return true;
+	if ((list = calloc(1 + more->count + n + 1, sizeof(*list))) == NULL)
+		return NULL;
+	list[0] = first;
+	for (i = 0; i < more->count; i++)
+		list[1 + i] = more->text[i];
+	for (i = 0; i < n; i++)
+		list[1 + more->count + i] = rest[i];
+	return list;
 }
 
 /* A time zone's name or rule, and no way to make the C library open another file. */
@@ -145,20 +224,12 @@ describe_signals(posix_spawnattr_t *attributes)
 
 /* 0, or what went wrong. */
 static int
-spawn(pid_t *pid, char *const argv[], int fd)
+spawn(pid_t *pid, char *const argv[], char *const environment[], int fd)
 {
-	char tz[TZ_MAX + 3] = "TZ=";
-	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
-	char *environment[] = {path, NULL, NULL};
-	const char *zone = getenv("TZ");
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attributes;
 	int fault;
 
-	if (zone != NULL && tz_is_clean(zone)) {
-		memcpy(tz + 3, zone, strlen(zone) + 1);
-		environment[1] = tz;
-	}
 	if ((fault = posix_spawn_file_actions_init(&files)) != 0)
 		return fault;
 	if ((fault = posix_spawnattr_init(&attributes)) == 0) {
@@ -172,20 +243,46 @@ spawn(pid_t *pid, char *const argv[], int fd)
 	return fault;
 }
 
+/* With what it is told, as macros or in its environment. */
+static int
+spawn_told(pid_t *pid, char *const argv[], int fd, struct told *macros, struct told *variables)
+{
+	char tz[TZ_MAX + 3] = "TZ=";
+	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
+	char *zone_line[] = {NULL, NULL};
+	const char *zone = getenv("TZ");
+	char **arguments, **environment;
+	int fault = ENOMEM;
+
+	if (zone != NULL && tz_is_clean(zone)) {
+		memcpy(tz + 3, zone, strlen(zone) + 1);
+		zone_line[0] = tz;
+	}
+	arguments = list_make(argv[0], macros, argv + 1);
+	environment = list_make(path, variables, zone_line);
+	if (arguments != NULL && environment != NULL)
+		fault = spawn(pid, arguments, environment, fd);
+	free(arguments);
+	free(environment);
+	return fault;
+}
+
 pid_t
 backend_start(
     char *const argv[], int fd, const struct backend_about *about, char *why, size_t why_size)
 {
-	struct arguments a;
+	struct told macros = {.count = 0}, variables = {.count = 0};
 	pid_t pid;
 	int fault;
 
-	if (!arguments_make(&a, argv, about)) {
-		snprintf(why, why_size, "%s: arguments: %s", argv[0], strerror(errno));
+	if (!backend_may_start(argv, why, why_size))
+		return -1;
+	if (!(backend_is_sendmail(argv) ? tell_sendmail(&macros, about)
+					: tell_other(&variables, about))) {
+		snprintf(why, why_size, "%s: arguments: %s", argv[0], strerror(EINVAL));
 		return -1;
 	}
-	fault = spawn(&pid, a.argv, fd);
-	free(a.argv);
+	fault = spawn_told(&pid, argv, fd, &macros, &variables);
 	if (fault == 0)
 		return pid;
 	snprintf(why, why_size, "%s: exec: %s", argv[0], strerror(fault));

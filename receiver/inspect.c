@@ -187,6 +187,7 @@ static void
 check_backend(struct inspection *i)
 {
 	const char *file = i->about->backend[0];
+	char why[BACKEND_WHY_MAX];
 	struct stat st;
 
 	if (file[0] != '/')
@@ -196,6 +197,8 @@ check_backend(struct inspection *i)
 		    strerror(errno));
 	else if (!S_ISREG(st.st_mode) || access(file, X_OK) == -1)
 		fault(i, "back end %s: cannot be executed; name another one after --", file);
+	else if (!backend_may_start(i->about->backend, why, sizeof(why)))
+		fault(i, "back end %s; every client gets 421", why);
 	else
 		ok(i, "back end %s", file);
 }
@@ -294,8 +297,10 @@ check_relay_keys(struct inspection *i)
 	else if (keys.keys == 0)
 		ok(i, "%s: nobody may relay by key", file);
 	else if (!backend_is_sendmail(i->about->backend))
-		fault(i, "%s has keys, but the back end is told of them only if it is sendmail",
-		    file);
+		ok(i,
+		    "%s: keys that may relay: %zu, if the back end goes by $PONY_RELAY, which is "
+		    "not looked at",
+		    file, keys.keys);
 	else if (!read_configuration(&c, cf) || !c.relay_rule)
 		fault(i,
 		    "%s has keys, but %s no rule for them; include sendmail.relay.m4 in "

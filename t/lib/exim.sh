@@ -46,4 +46,4 @@ begin retry
 END
 install -d -o Debian-exim -g Debian-exim -m 750 /var/spool/exim4 /var/log/exim4 /run/exim4
 chmod 4755 /usr/sbin/exim4
-exim4 -bd -q1h 2>/dev/null
+exim4 -bd -q1h ${EXIM_PORT:+-oX "$EXIM_PORT"} 2>/dev/null

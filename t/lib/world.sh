@@ -364,10 +364,10 @@ host_postfix() {
 	wait_for 10 host_listens "$1" 25 || world_die "$1: postfix does not listen"
 }
 
-# host_exim NAME: the same with Exim.
+# host_exim NAME [PORT]: the same with Exim.
 host_exim() {
-	host_run "$1" sh -s <"$world_lib/exim.sh" || world_die "$1: exim does not start"
-	wait_for 10 host_listens "$1" 25 || world_die "$1: exim does not listen"
+	host_run "$1" env EXIM_PORT="${2:-25}" sh -s <"$world_lib/exim.sh" || world_die "$1: exim does not start"
+	wait_for 10 host_listens "$1" "${2:-25}" || world_die "$1: exim does not listen"
 }
 
 host_log() { cat "$(host_root "$1")/var/log/mail.log"; }
