@@ -21,6 +21,7 @@
 #include "lib/key.h"
 #include "lib/sandbox.h"
 #include "backend.h"
+#include "balancers.h"
 #include "greeting.h"
 #include "inspect.h"
 #include "limits.h"
@@ -269,6 +270,19 @@ check_configuration(struct inspection *i)
 }
 
 static void
+check_balancers(struct inspection *i)
+{
+	const char *file = i->about->balancers;
+	char why[BALANCERS_REASON_MAX];
+	struct balancers b;
+
+	if (!balancers_find(&b, file, NULL, why))
+		fault(i, "%s; until that is mended every client gets 421", why);
+	else
+		ok(i, "%s: load balancers, or networks of them: %zu", file, b.count);
+}
+
+static void
 check_peers(struct inspection *i)
 {
 	const char *file = i->about->peers;
@@ -425,6 +439,8 @@ inspect_run(const struct inspect_about *about, FILE *out)
 	check_name(&i);
 	if (about->limits != NULL)
 		check_limits(&i);
+	if (about->balancers != NULL)
+		check_balancers(&i);
 	if (about->peers != NULL)
 		check_peers(&i);
 	if (about->relay_keys != NULL)

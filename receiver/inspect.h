@@ -11,13 +11,14 @@
 #include "promise.h"
 
 struct inspect_about {
-	char *const *backend;    /* the back end's argv, as the receiver would start it */
-	const char *sendmail_cf; /* NULL for /etc/mail/sendmail.cf */
-	const char *name;        /* -n, or NULL when sendmail's $j is to be used */
-	const char *key_file;    /* -k */
-	const char *peers;       /* NULL: not looked at */
-	const char *relay_keys;  /* NULL: not looked at */
-	const char *empty;       /* the engine's root directory; NULL: not looked at */
+	char *const *backend;        /* the back end's argv, as the receiver would start it */
+	const char *sendmail_cf;     /* NULL for /etc/mail/sendmail.cf */
+	const char *name;            /* -n, or NULL when sendmail's $j is to be used */
+	const char *key_file;        /* -k */
+	const char *balancers;       /* -F, or NULL */
+	const char *peers;           /* NULL: not looked at */
+	const char *relay_keys;      /* NULL: not looked at */
+	const char *empty;           /* the engine's root directory; NULL: not looked at */
 	const struct limits *limits; /* NULL: not looked at */
 	const struct promise_about *promise; /* NULL without -c */
 };

@@ -167,17 +167,15 @@ has_slot(struct gate *g)
 	return true;
 }
 
-/* Lets the client hear our reply: closing with unread octets would reset the connection. The
- * kernel drops them; not one comes into this process (tcp(7), MSG_TRUNC). */
-static void
-let_hear(const struct gate *g)
+void
+limits_let_hear(int fd)
 {
 	const int64_t end = clock_ms() + HEAR_MS;
-	struct pollfd p = {.fd = g->fd, .events = POLLIN};
+	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int64_t left;
 
 	while ((left = end - clock_ms()) > 0 && poll(&p, 1, (int)left) > 0)
-		if (recv(g->fd, NULL, INT32_MAX, MSG_TRUNC | MSG_DONTWAIT) <= 0)
+		if (recv(fd, NULL, INT32_MAX, MSG_TRUNC | MSG_DONTWAIT) <= 0)
 			break;
 }
 
@@ -198,7 +196,7 @@ is_silent(const struct gate *g)
 	log_add_number(&l, "octets", octets);
 	log_send(&l, LOG_NOTICE);
 	tell(g, "554 5.5.1", "You spoke before the greeting");
-	let_hear(g);
+	limits_let_hear(g->fd);
 	return false;
 }
 

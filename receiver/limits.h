@@ -39,4 +39,9 @@ double limits_load(void);
 bool limits_admit(
     const struct limits *l, int fd, const struct sockaddr_storage *client, const char *name);
 
+/* Lets the client hear our last line, for a second at most, once that half of the connection is
+ * shut: closing with unread octets would reset it. The kernel drops them; not one comes into
+ * this process (tcp(7), MSG_TRUNC). */
+void limits_let_hear(int fd);
+
 #endif

@@ -9,6 +9,8 @@
 #include "lib/log.h"
 #include "libxpony/rot.h"
 #include "receiver/backend.h"
+#include "receiver/balancers.h"
+#include "receiver/front.h"
 #include "receiver/greeting.h"
 #include "receiver/inspect.h"
 #include "receiver/kept_name.h"
@@ -42,6 +44,7 @@ struct settings {
 	const char *key_file;
 	const char *name;
 	const char *own_names;
+	const char *balancers; /* -F */
 	char *const *backend;
 	struct suite_list suites;
 	struct promise_about promise;
@@ -56,9 +59,10 @@ static void
 usage(FILE *out)
 {
 	(void)fprintf(out,
-	    "usage: " NAME " [-v] [-c max-age] [-g milliseconds] [-k hostkey]\n"
-	    "                          [-L load] [-M sessions] [-m sessions] [-n name]\n"
-	    "                          [-o names] [-S siblings] [-s suites] [-t seconds]\n"
+	    "usage: " NAME " [-v] [-c max-age] [-F balancers] [-g milliseconds]\n"
+	    "                          [-k hostkey] [-L load] [-M sessions]\n"
+	    "                          [-m sessions] [-n name] [-o names] [-S siblings]\n"
+	    "                          [-s suites] [-t seconds]\n"
 	    "                          [--check]\n"
 	    "                          [-- backend [argument ...]]\n"
 	    "       " NAME " --prepare\n");
@@ -159,6 +163,9 @@ parse_option(struct settings *set, int option)
 		return duration_parse(&set->promise.max_age, optarg)
 			   ? EX_OK
 			   : fault("-c wants a time, such as 30d or 12h", optarg);
+	case 'F':
+		set->balancers = optarg;
+		return EX_OK;
 	case 'S':
 		set->promise.siblings = optarg;
 		return EX_OK;
@@ -193,8 +200,8 @@ parse(struct settings *set, int argc, char **argv)
 	suite_list_default(&set->suites);
 	limits_default(&set->limits);
 	opterr = 0;
-	while (
-	    (option = getopt_long(argc, argv, "+vc:g:k:L:M:m:n:o:S:s:t:", longs, NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, "+vc:F:g:k:L:M:m:n:o:S:s:t:", longs, NULL)) !=
+	       -1) {
 		if (option == 'h') {
 			usage(stdout);
 			return EX_OK;
@@ -375,33 +382,92 @@ find_users(struct monitor *m, struct launch *launch)
 	return m->user != 0 && launch->user != 0;
 }
 
+/* One line to a client that is not served. */
+static void
+tell(const struct monitor *m, const char *code, const char *text)
+{
+	char reply[512];
+	int n;
+
+	n = snprintf(reply, sizeof(reply), "%s %.255s %s\r\n", code, m->name, text);
+	(void)send(STDIN_FILENO, reply, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Nobody can be served: the log says what to mend, and the client hears it in a word. */
 static void
 turn_away(const struct monitor *m, const char *what, const char *why, const char *code,
     const char *text)
 {
 	struct log_line l;
-	char reply[512];
-	int n;
 
 	log_start(&l, NULL);
 	log_words(&l, what);
 	log_add(&l, "reason", why);
 	log_send(&l, LOG_ERR);
-	n = snprintf(reply, sizeof(reply), "%s %.255s %s\r\n", code, m->name, text);
-	(void)send(STDIN_FILENO, reply, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	tell(m, code, text);
 }
 
-/* The engine's walls. Without them no client is served. */
+/* The engine's walls. Without them no client is served. Once is enough. */
 static bool
 find_walls(struct monitor *m, struct launch *launch)
 {
 	char why[SANDBOX_REASON_MAX] = "user nobody or blackpony-net is root";
 
+	if (launch->root >= 0)
+		return true;
 	if (find_users(m, launch) && (launch->root = sandbox_root(BLACKPONY_EMPTY, why)) >= 0)
 		return true;
 	turn_away(m, "no sandbox", why, "421 4.3.5", "System incorrectly configured");
 	return false;
+}
+
+/* A listed balancer says whose connection it brings. False: it did not, and nobody is served.
+ */
+static bool
+hear_balancer(struct monitor *m, const struct launch *launch)
+{
+	const struct sandbox walls = {.role = SANDBOX_RECEIVER,
+	    .root = launch->root,
+	    .user = launch->user,
+	    .group = launch->group};
+	char why[FRONT_REASON_MAX] = "closed without a word";
+	struct log_line l;
+	enum front_outcome outcome;
+
+	m->balancer = m->client;
+	outcome = front_read(&walls, &m->client, &m->local, why);
+	m->is_check = outcome == FRONT_CHECK;
+	if (outcome == FRONT_CLIENT || outcome == FRONT_CHECK)
+		return true;
+	log_start(&l, NULL);
+	log_words(&l, "no client from balancer");
+	log_add_peer(&l, "peer", NULL, (const struct sockaddr *)&m->balancer);
+	log_add(&l, "reason", why);
+	log_send(&l, outcome == FRONT_GONE ? LOG_DEBUG : LOG_ERR);
+	if (outcome == FRONT_GONE)
+		return false;
+	tell(m, "421 4.3.5", "System incorrectly configured");
+	(void)shutdown(STDIN_FILENO, SHUT_WR);
+	limits_let_hear(STDIN_FILENO);
+	return false;
+}
+
+/* Who the client is, where another may have to say so. Whoever is not listed speaks for itself,
+ * and a header of its would be a bad command. */
+static bool
+take_client(const struct settings *set, struct monitor *m, struct launch *launch)
+{
+	char why[BALANCERS_REASON_MAX];
+	struct balancers b;
+
+	if (set->balancers == NULL)
+		return true;
+	if (!balancers_find(&b, set->balancers, &m->client, why)) {
+		turn_away(
+		    m, "no mail taken", why, "421 4.3.5", "System incorrectly configured");
+		return false;
+	}
+	return !b.listed || (find_walls(m, launch) && hear_balancer(m, launch));
 }
 
 /* The name of our greeting: the one of -n, or what sendmail would say. */
@@ -458,16 +524,16 @@ serve(const struct settings *set)
 	    .rot = set->rot,
 	    .patience = set->patience,
 	    .random = randombytes_buf};
-	struct launch launch = {.config = &config, .server = true};
+	struct launch launch = {.config = &config, .root = -1, .server = true};
 	char name[GREETING_NAME_MAX];
 
 	if (!take_connection(&m))
 		return no_connection();
 	find_name(set, name);
-	if (!limits_admit(&set->limits, STDIN_FILENO, &m.client, name))
-		return EX_OK;
 	m.name = config.name = name;
-	if (!find_walls(&m, &launch))
+	if (!take_client(set, &m, &launch) ||
+	    !limits_admit(&set->limits, STDIN_FILENO, &m.client, name) ||
+	    !find_walls(&m, &launch))
 		return EX_OK;
 	take_key(set, &m);
 	config.offer = m.key != NULL;
@@ -513,6 +579,7 @@ main(int argc, char **argv, char **envp)
 		struct inspect_about about = {.backend = set.backend,
 		    .name = set.name,
 		    .key_file = set.key_file,
+		    .balancers = set.balancers,
 		    .peers = BLACKPONY_PEERS,
 		    .relay_keys = BLACKPONY_RELAY_KEYS,
 		    .empty = BLACKPONY_EMPTY,

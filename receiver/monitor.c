@@ -266,6 +266,13 @@ hear_settled(struct monitor *m)
 	return settle(m);
 }
 
+/* A balancer looks every second or so whether we live: that it did is no news. */
+static int
+importance(const struct monitor *m, const struct session_report *r)
+{
+	return m->is_check && r->messages == 0 && r->refused == 0 ? LOG_DEBUG : LOG_INFO;
+}
+
 static void
 log_report(const struct monitor *m, const struct session_report *r)
 {
@@ -274,6 +281,8 @@ log_report(const struct monitor *m, const struct session_report *r)
 
 	log_start(&l, NULL);
 	log_add_peer(&l, "peer", NULL, (const struct sockaddr *)&m->client);
+	if (m->balancer.ss_family != AF_UNSPEC && !m->is_check)
+		log_add_peer(&l, "via", NULL, (const struct sockaddr *)&m->balancer);
 	if (r->hello[0] != '\0')
 		log_add(&l, "helo", r->hello);
 	log_add(&l, "suite", r->suite[0] != '\0' ? r->suite : "none");
@@ -294,7 +303,7 @@ log_report(const struct monitor *m, const struct session_report *r)
 	if (m->key_is_fresh && m->has_peer)
 		log_add(&l, "own-key", "none, fresh one used");
 	log_add_number(&l, "ms", clock_ms() - m->started);
-	log_send(&l, LOG_INFO);
+	log_send(&l, importance(m, r));
 }
 
 /* False at the end: it has reported, broken its bounds, or cannot be answered. */

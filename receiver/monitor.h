@@ -33,6 +33,8 @@ struct monitor {
 	gid_t group;
 	struct sockaddr_storage client; /* normalised */
 	struct sockaddr_storage local;
+	struct sockaddr_storage balancer; /* that brought the client; of no family: none did */
+	bool is_check;  /* the balancer itself is the client, to see us well */
 	char **backend; /* argv */
 	const struct suite_list *suites;
 	int rot;

@@ -7,10 +7,11 @@ source=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 . "$source/t/lib/tap.sh"
 . "$source/t/lib/world.sh"
 . "$source/t/lib/mail.sh"
+. "$source/t/lib/relaying.sh"
 
 receiver=/usr/libexec/blackpony/blackpony-receiver
 mailer=/usr/libexec/blackpony/blackpony-mailer
-third=somebody@third.test
+third=$relay_third
 
 # talk ARGUMENT...: the script on standard input, from the peer.
 talk() { host_run c python3 "$source/t/tools/talk.py" "$@" 2>&1; }
@@ -65,48 +66,6 @@ services() {
 	wait_for 10 host_listens b 8891 || bail "the milter does not listen"
 }
 
-# Ten tries: in three transactions, two of which end in a message; after RSET, EHLO and HELO.
-tries() {
-	local n
-	echo 'EHLO peer.example'
-	for n in first second; do
-		cat <<-END
-			MAIL FROM:<x@c.test>
-			RCPT TO:<$third>
-			RCPT TO:<bob@b.test>
-			DATA
-			Subject: $1, $n
-
-			.
-		END
-	done
-	cat <<-END
-		MAIL FROM:<>
-		RCPT TO:<$third>
-		RCPT TO:<somebody@[10.77.0.3]>
-		RSET
-		MAIL FROM:<root@b.test>
-		RCPT TO:<$third>
-		RCPT TO:<@b.test:$third>
-		EHLO again.example
-		MAIL FROM:<x@c.test>
-		RCPT TO:<somebody%third.test@b.test>
-		RCPT TO:<"$third"@b.test>
-		HELO mail.b.test
-		MAIL FROM:<x@c.test>
-		RCPT TO:<third.test!somebody>
-		RCPT TO:<$third>
-		QUIT
-	END
-}
-
-# refused NAME SAID: nothing but the refusals and two deliveries.
-refused() {
-	is "$(grep -c '^550 5\.7\.1 .*Relaying denied' <<<"$2")" 10 "$1: relaying denied, ten times" ||
-		diag "$2"
-	is "$(grep -c '^250 2\.1\.5' <<<"$2")" 2 "$1: the one recipient here is taken, twice" || diag "$2"
-}
-
 # The ways go on side by side, for sendmail slows down whoever names bad recipients.
 ways=() going=()
 way() { # NAME COMMAND...: that is how he comes; what he is told is in the file said.N
@@ -116,18 +75,18 @@ way() { # NAME COMMAND...: that is how he comes; what he is told is in the file 
 	going+=($!)
 }
 
-relaying() { tries "$1" | talk "${@:2}"; }
+relaying() { relay_tries "$1" | talk "${@:2}"; }
 
 relaying_tls() {
 	{
 		printf '%s\n' 'EHLO peer.example' 'MAIL FROM:<x@c.test>' "RCPT TO:<$third>" RSET STARTTLS
-		tries "$1"
+		relay_tries "$1"
 	} | talk "${@:2}"
 }
 
 # relaying_peer NAME ADDRESS ARGUMENT...: the independent peer, which can do what the mailer does not.
 relaying_peer() {
-	tries "$1" | host_run c python3 "$source/t/lib/pony_peer.py" client "$2" 25 "${@:3}" 2>&1
+	relay_tries "$1" | host_run c python3 "$source/t/lib/pony_peer.py" client "$2" 25 "${@:3}" 2>&1
 }
 
 # judge: what each of them was told.
@@ -143,7 +102,7 @@ judge() {
 			said=$(sed '1,/^TLS/d' <<<"$said")
 			;;
 		esac
-		refused "${ways[n]}" "$said"
+		relay_refused "${ways[n]}" "$said"
 	done
 }
 
@@ -256,8 +215,8 @@ milter_port() {
 # An early talker is not noticed behind the receiver; nobody waits longer than the pause.
 greet_pause() {
 	local said
-	said=$(tries "greet_pause" | talk -p 2504 10.77.0.2)
-	refused "greet_pause 2000" "$said"
+	said=$(relay_tries "greet_pause" | talk -p 2504 10.77.0.2)
+	relay_refused "greet_pause 2000" "$said"
 	said=$(printf '%s\n' '=EHLO early.example\r\nMAIL FROM:<x@c.test>\r\nRCPT TO:<bob@b.test>\r\n' \
 		'?' '?' '?' QUIT | talk -p 2504 10.77.0.2)
 	like "$said" '^250 2\.1\.5' "and what came before sendmail's greeting is not lost"

@@ -20,6 +20,7 @@ layer_packages() {
 	dig) echo bind9-dnsutils ;;
 	faketime) echo libfaketime ;;
 	fail2ban) echo fail2ban ;;
+	haproxy) echo haproxy liblua5.3-0 libopentracing-c-wrapper0 libopentracing1 ;;
 	ldns) echo ldnsutils ;;
 	tools) echo tcpdump swaks iputils-ping openssl python3 ;;
 	swaks) echo swaks libnet-ssleay-perl libio-socket-inet6-perl ;;

@@ -1,11 +1,12 @@
 """talk.py - one scripted SMTP dialogue, for tests. Called by t/5*.sh.
 
-    talk.py [-b SOURCE] [-f SOURCE-PORT] [-p PORT] HOST     over TCP
+    talk.py [-b SOURCE] [-f SOURCE-PORT] [-p PORT] [-x OCTETS] HOST     over TCP
     talk.py COMMAND [ARGUMENT ...]                          with a program (a path), over pipes
 
 Standard input is the script, one command a line; each waits for its reply. After a 354 the lines
 up to a single dot are the message; after a 220 to STARTTLS the connection is TLS. "=octets" sends
 octets with Python's escapes, just as they are, and waits for nothing; "?" waits for one reply more.
+With -x these octets, with the same escapes, go before all else, also before the greeting.
 The replies go to standard output, "closed" where the far side ended the connection, which ends
 the script. A script that ends leaves the connection to be closed without QUIT.
 """
@@ -80,6 +81,8 @@ def connect(options):
         sock.bind((options.b, options.f))
     sock.settimeout(PATIENCE)
     sock.connect(address[4])
+    if options.x:
+        sock.sendall(codecs.escape_decode(options.x.encode())[0])
     file = sock.makefile("rwb")
     return Talk(sock, file, file)
 
@@ -94,6 +97,7 @@ def main():
     parser.add_argument("-b")
     parser.add_argument("-f", type=int, default=0)
     parser.add_argument("-p", type=int, default=25, dest="port")
+    parser.add_argument("-x")
     parser.add_argument("words", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     is_program = options.words[0].startswith("/")
