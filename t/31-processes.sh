@@ -137,7 +137,12 @@ world_start
 host_start a 10.77.0.1 fd77::1 sendmail inetd
 host_start b 10.77.0.2 fd77::2 sendmail
 pony_host a
-host_inetd a
+{
+	cat "$abs_top_srcdir/doc/inetd.conf.example"
+	echo "2501 stream tcp nowait root /usr/libexec/blackpony/blackpony-receiver receiver -F /etc/balancers"
+} >"$WORLD/inetd.conf"
+host_put a /etc/balancers <<<10.77.0.2
+host_inetd a "$WORLD/inetd.conf"
 pony_host b
 engine_descriptors="socket $null socket"
 
@@ -162,6 +167,27 @@ say 'XPONY 1 x25519-chachapoly AAAA'
 is "${last:0:3}" 503 "an upgrade comes too late now"
 hang_up
 like "$(host_log a)" "blackpony-receiver\\[$monitor\\].*helo=client.test, suite=none" "and nobody logs the session"
+
+# What reads a balancer's header has 5 seconds: it is looked at while time stands still for it.
+silent() {
+	host_spawn b silent python3 -c '
+import socket, time
+s = socket.create_connection(("10.77.0.1", 2501))
+time.sleep(60)'
+	wait_for 4 reader_is_walled && host_run a kill -STOP "$monitor" "$engine"
+}
+reader_is_walled() {
+	mapfile -t pids < <(processes blackpony-receiver)
+	monitor=${pids[0]} engine=${pids[1]-}
+	[ -n "$engine" ] && [ "$(status "$engine" Seccomp)" = 2 ]
+}
+silent || { host_kill b silent; silent; } || diag "nobody reads the header"
+is "$(root_of "$engine")" "$empty" "what reads a balancer's header: locked into the empty directory"
+walled "$engine" "what reads a balancer's header" blackpony-net 5 "socket pipe"
+is "$(has_key "$monitor")" no "its monitor has not read the key yet"
+host_run a kill -CONT "$monitor" "$engine"
+host_kill b silent
+wait_for 10 nobody_left || diag "processes are left"
 
 # No key, no offer: nothing to wait for.
 host_run a mv "$key" "$key.away"
