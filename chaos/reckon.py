@@ -1,88 +1,259 @@
-"""reckon.py SEED LEDGER MAILBOX LOG BOUNCES QUEUE PCAP - what became of each message that was accepted. Called by chaos/run when all is calm again.
+"""reckon.py SEED DIRECTORY CAPTURE - what became of each message that was accepted. Called by chaos/run when all is calm again, and
+by t/88-reckon.py.
 
-Each must be in MAILBOX byte for byte, and once; more often only where the sender could not know (RFC 5321 section
-4.5.3.2.6, a killed process), which the host's LOG must show for that message. Prints the counts, then each message for
-which something else is true; exit status 1 if there is any.
+DIRECTORY has ledger (sender.py), mailbox, bounces, both hosts' logs (log, log.b; each line begins with the seconds of its
+arrival) and queues (queue.a, queue.b; each file behind a line "== its name"), and sabotage (saboteur.py, from a line
+"begin SECONDS" on). Each message must be in the mailbox or b's queue byte for byte, and once, or still in a's queue, or
+in a bounce for which the log has a reason. A copy more is allowed where the sender could not know (RFC 5321 sections
+4.5.3.2.6 and 6.1), and then there must be evidence, another one for each copy, that this very attempt was broken off
+between the final dot and the end of the sender's book-keeping; it is printed. CAPTURE must not have a word of any
+message. Prints the counts, the copies, then each message for which something else is true; exit status 1 if there is any.
 """
 import collections
 import hashlib
+import mmap
 import re
 import sys
 
 import sender
 
-# What sendmail says of an attempt in which the host cannot have had the whole message.
-NEVER = re.compile(r"^queued|^5\.|4\.7\.5|Connection refused|Name server|4\.4\.3|4\.4\.1 |lost before|not sent")
+FEW = 0.05  # of the messages may still be queued
+SECRETS = re.compile(b"|".join(map(re.escape, (sender.MARK.encode(), b"alice@a.test", b"bob@d", b"@chaos.test"))), re.I)
+ACCEPTED = re.compile(r"(\w{14,}) Message accepted")
+ENDED = r"(?:kill|term|hup)@"
+PATIENCE = 30  # seconds from b's acceptance to the end of an attempt, with all that can be stopped meanwhile
 
-# Why it gave up: a name server that lied said no for good, to the mailer or to the host's sendmail.
+# What a's log says of an attempt, and the word for it. The first two say themselves that the dot had been sent.
+SAID = ((re.compile(r"lost after the final dot, perhaps delivered|client DATA status"), "lost"),
+        (re.compile(r"sendmail has gone after the final dot, perhaps delivered|sendmail has gone, perhaps before it heard"), "left"),
+        (re.compile(r"engine ended without a report"), "killed"),
+        (re.compile(r"mailer blackpony died with signal"), "killed"),
+        (re.compile(r"queueup: cannot|unlink|No space left|Read-only file"), "unwritten"))
+# Sabotage after which a process may have been unable to write the log, or a queue file.
+BLIND = re.compile(r"(?:descriptors|memory|processes|group-\w+)@(?:runners|mailer|queue-run)")
+UNWRITTEN = re.compile(r"(?:full|read-only)@queue a")
+
+# Why a message came back: a name server that lied said no for good, to the mailer or to the host's sendmail.
 DENIED = re.compile(r"5\.1\.2 .*does not exist|5\.1\.8 .*does not exist|5\.3\.5 .*loops back|5\.4\.4 .*no mail host|5\.1\.10 ")
 
-
-def mailbox(path):
-    """Bodies, by number."""
-    with open(path, "rb") as file:
-        parts = re.split(rb"(?:\A|\n)(?=From alice@a\.test )", file.read()[:-1])
-    found = collections.defaultdict(list)
-    for part in filter(None, parts):
-        head, _, body = part.partition(b"\n\n")
-        number = re.search(rb"^Subject: (\d+), ", head, re.M)
-        if number:
-            found[int(number.group(1))].append(re.sub(rb"^>From ", b"From ", body, flags=re.M))
-    return found
+Event = collections.namedtuple("Event", "time word text")
+Copy = collections.namedtuple("Copy", "id time digest")
 
 
-def attempts(path, seed):
-    """By number: what sendmail said of each attempt."""
-    numbers, said = {}, collections.defaultdict(list)
+def lines_of(path):
+    """Seconds of arrival and text."""
     with open(path, encoding="latin-1") as file:
         for line in file:
-            if match := re.search(r": (\w{14,}): .*msgid=<(\d+)\.%s@chaos\.test>" % re.escape(seed), line):
-                numbers[match.group(1)] = int(match.group(2))
-            elif match := re.search(r": (\w{14,}): to=.*?(?:dsn=(5.*)|stat=(.*))$", line):
-                if match.group(1) in numbers:
-                    said[numbers[match.group(1)]].append(match.group(2) or match.group(3))
-    return said
+            if match := re.match(r"(\d+\.\d+) (.*)", line):
+                yield float(match.group(1)), match.group(2)
 
 
-def numbers_in(path):
-    """Of the messages whose headers are there: bounces, queue files."""
-    with open(path, "rb") as file:
-        return {int(number) for number in re.findall(rb"Message-Id: <(\d+)\.", file.read(), re.I)}
+class Books:
+    """What is known."""
+
+    def __init__(self, seed, directory):
+        self.seed, self.directory = seed, directory
+        self.numbers = {}  # of a's queue ids
+        self.events = collections.defaultdict(list)  # by number: what a's log says
+        self.acknowledged = collections.defaultdict(dict)  # by number: b's ids, and when
+        self.denied = collections.defaultdict(list)  # by number: why for good
+        self.attempts = collections.Counter()
+        self.taken = {}  # b's ids, and when
+        self.orderly = set()  # b's ids after which the receiver saw the session end well
+        self.read_log()
+        self.read_other_log()
+        self.sabotage = self.read_sabotage()
+        with open(directory + "/ledger", encoding="ascii") as file:
+            self.ledger = {int(number): digest for number, digest in map(str.split, file)}
+        self.copies = collections.defaultdict(list)
+        self.read_mailbox()
+        self.queued = self.in_queue("queue.a")
+        for number, identity in self.in_queue("queue.b").items():
+            self.copies[number].append(Copy(identity, self.taken.get(identity), None))
+        with open(directory + "/bounces", "rb") as file:
+            self.bounced = collections.Counter(map(int, re.findall(
+                rb"^Message-Id: <(\d+)\.%s@chaos" % re.escape(seed.encode()), file.read(), re.I | re.M)))
+
+    def message_of(self, text):
+        match = re.search(r"msgid=<(\d+)\.%s@chaos\.test>" % re.escape(self.seed), text)
+        return int(match.group(1)) if match else None
+
+    def read_log(self):
+        for time, text in lines_of(self.directory + "/log"):
+            match = re.search(r"\]: (\w{14,}): ", text)
+            if not match:
+                continue
+            number = self.message_of(text)
+            if number is not None:
+                self.numbers[match.group(1)] = number
+            elif match.group(1) in self.numbers:
+                self.read_attempt(self.numbers[match.group(1)], time, text)
+
+    def read_attempt(self, number, time, text):
+        stat = re.search(r" stat=(.*)", text)
+        if ": to=" in text and stat and not stat.group(1).startswith("queued"):
+            self.attempts["sent" if stat.group(1).startswith("Sent") else "deferred"] += 1
+        if ": to=" in text and stat and stat.group(1).startswith("Sent"):
+            known = ACCEPTED.search(stat.group(1))
+            self.acknowledged[number][known.group(1) if known else text] = time
+        elif ": to=" in text and re.search(r" dsn=5", text):
+            self.denied[number].append(text)
+        else:
+            word = next((word for pattern, word in SAID if pattern.search(text)), None)
+            if word:
+                self.events[number].append(Event(time, word, text))
+
+    def read_other_log(self):
+        for time, text in lines_of(self.directory + "/log.b"):
+            match = re.search(r"\]: (\w{14,}): from=", text)
+            if match and self.message_of(text) is not None:
+                self.taken[match.group(1)] = time
+            elif "blackpony-receiver[" in text and " fault=" not in text and (match := ACCEPTED.search(text)):
+                self.orderly.add(match.group(1))
+
+    def read_sabotage(self):
+        found, begin = [], 0.0
+        with open(self.directory + "/sabotage", encoding="latin-1") as file:
+            for line in file:
+                if match := re.match(r"begin (\d+\.\d+)$", line):
+                    begin = float(match.group(1))
+                elif match := re.match(r"(\d+\.\d+) (.*)", line):
+                    found.append(Event(begin + float(match.group(1)), "sabotage", match.group(2)))
+        return found
+
+    def read_mailbox(self):
+        with open(self.directory + "/mailbox", "rb") as file:
+            parts = re.split(rb"(?:\A|\n)(?=From alice@a\.test )", file.read()[:-1])
+        for part in filter(None, parts):
+            head, _, body = part.partition(b"\n\n")
+            number = re.search(rb"^Message-Id: <(\d+)\.%s@" % re.escape(self.seed.encode()), head, re.M | re.I)
+            identity = re.search(rb"by mail\.b\.test .*?\bid (\w{14,})", head, re.S)
+            if number:
+                name = identity.group(1).decode() if identity else "?"
+                digest = hashlib.sha256(re.sub(rb"^>From ", b"From ", body, flags=re.M)).hexdigest()
+                self.copies[int(number.group(1))].append(Copy(name, self.taken.get(name), digest))
+
+    def in_queue(self, name):
+        """Numbers, and the names of their files."""
+        found, identity = {}, ""
+        with open(self.directory + "/" + name, encoding="latin-1") as file:
+            for line in file:
+                if match := re.match(r"== qf(\w+)$", line):
+                    identity = match.group(1)
+                elif match := re.match(r"H\?\?Message-Id: <(\d+)\.%s@" % re.escape(self.seed), line, re.I):
+                    found[int(match.group(1))] = identity
+        return found
+
+
+class Reckoning:
+    """One message."""
+
+    def __init__(self, books, number):
+        self.books, self.number = books, number
+        self.copies = sorted(books.copies.get(number, []), key=lambda copy: copy.time or 0)
+        self.acknowledged = books.acknowledged.get(number, {})
+        self.used = set()
+        ids = [identity for identity, known in books.numbers.items() if known == number]
+        self.sabotage = [event for event in books.sabotage if any(identity in event.text for identity in ids)]
+
+    def faults(self):
+        """Each as text."""
+        books, number = self.books, self.number
+        for copy in self.copies:
+            if copy.digest not in (None, books.ledger[number]):
+                yield "changed or cut"
+        if not self.copies and number not in books.queued and not books.bounced[number]:
+            yield "lost"
+        there = collections.Counter(copy.id for copy in self.copies)
+        for identity in self.acknowledged:
+            if not there[identity]:
+                yield "acknowledged, but not there: %s" % identity
+        for identity, count in there.items():
+            if count > 1:
+                yield "%d times from b's own queue, as %s" % (count, identity)
+        if books.bounced[number] > 1:
+            yield "bounced %d times" % books.bounced[number]
+        if books.bounced[number] and not any(map(DENIED.search, books.denied[number])):
+            yield "bounced: %s" % (books.denied[number] or "nobody had said no")
+
+    def too_many(self):
+        """Copies that ought not to be there but for evidence."""
+        known = [copy for copy in self.copies if copy.id in self.acknowledged]
+        if self.number in self.books.queued or self.books.bounced[self.number]:
+            return self.copies
+        final = known[-1:] or self.copies[-1:]
+        return [copy for copy in self.copies if copy not in final]
+
+    def evidence(self, copy):
+        """Event, or None."""
+        said = [event for event in self.books.events[self.number] if event not in self.used]
+        if copy.id in self.acknowledged:
+            # The reply had come, and the queue file was to be removed.
+            time = self.acknowledged[copy.id]
+            candidates = [event for event in said if event.word == "unwritten"] + [
+                event for event in self.sabotage if re.match(ENDED + "queue-run", event.text)]
+            candidates += [event._replace(time=time) for event in self.books.sabotage
+                           if (BLIND.match(event.text) or UNWRITTEN.match(event.text)) and -1 < time - event.time < 10]
+        else:
+            time = copy.time
+            if copy.id not in self.books.orderly:  # else the receiver knows better
+                for event in said:
+                    if event.word in ("lost", "left") and (time is None or event.time > time - 1):
+                        return event
+            candidates = [event for event in said if event.word == "killed"] + [
+                event for event in self.sabotage if re.match(ENDED, event.text)]
+            candidates += [event._replace(time=time) for event in self.books.sabotage
+                           if BLIND.match(event.text) and time and -1 < time - event.time < 10]
+        return next((event for event in candidates
+                     if event not in self.used and (time is None or -1 < event.time - time < PATIENCE)), None)
+
+    def explain(self):
+        """Pairs of a copy and its evidence."""
+        for copy in self.too_many():
+            event = self.evidence(copy)
+            if event:
+                self.used.add(event)
+            yield copy, event
+
+
+def heard(path):
+    """What was to be secret; and whether there was anything to hear."""
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as octets:
+        return collections.Counter(match.group(0).decode("latin-1") for match in SECRETS.finditer(octets)), \
+            octets.find(b"XPONY") >= 0
 
 
 def main():
-    seed, ledger, box, log, bounces, queue, heard = sys.argv[1:]
-    with open(ledger, encoding="ascii") as file:
-        accepted = {int(number): digest for number, digest in map(str.split, file)}
-    got, said = mailbox(box), attempts(log, seed)
-    bounced, queued = numbers_in(bounces), numbers_in(queue)
-    with open(heard, "rb") as file:
-        clear = file.read().count(sender.MARK.encode())
-    faults, doubled, denied = [], collections.Counter(), 0
-    for number, digest in accepted.items():
-        bodies = got.get(number, [])
-        if any(hashlib.sha256(body).hexdigest() != digest for body in bodies):
-            faults.append((number, "changed or cut"))
-        if not bodies and number not in bounced | queued:
-            faults.append((number, "lost"))
-        denied += number in bounced
-        if number in bounced and not any(DENIED.search(text) for text in said[number]):
-            faults.append((number, "bounced: %s" % said[number]))
-        unsure = [text for text in said[number] if not text.startswith("Sent") and not NEVER.search(text)]
-        if len(bodies) > 1:
-            for text in unsure[:len(bodies) - 1]:
-                doubled[re.sub(r"\b[\w.-]+\.test\b|\[[^]]*\]", "HOST", text)[:100]] += 1
-            if len(unsure) < len(bodies) - 1:
-                faults.append((number, "doubled: %d copies, and sendmail says %s" % (len(bodies), said[number])))
-    tries = [text for texts in said.values() for text in texts]
-    print("accepted %d, delivered %d, still queued %d, bounced %d, attempts %d, of those deferred %d, doubled as RFC 5321 allows %d, in clear %d" % (
-        len(accepted), len(set(got) & set(accepted)), len(queued), denied, len(tries), sum(not text.startswith("Sent") for text in tries),
-        sum(doubled.values()), clear))
-    for text, count in doubled.most_common():
-        print("  doubled %d: %s" % (count, text))
-    for number, fault in sorted(faults):
+    seed, directory, capture = sys.argv[1:]
+    books = Books(seed, directory)
+    clear, anything = heard(capture)
+    faults, explained = [], []
+    for number in sorted(books.ledger):
+        reckoning = Reckoning(books, number)
+        faults += [(number, fault) for fault in reckoning.faults()]
+        for copy, event in reckoning.explain():
+            if event:
+                explained.append((number, copy, event))
+            else:
+                faults.append((number, "doubled, unexplained: %s, %d copies" % (copy.id, len(reckoning.copies))))
+    queued = sum(number in books.ledger for number in books.queued)
+    print("accepted %d, delivered %d, still queued %d, bounced %d, attempts %d, of those deferred %d, copies more that RFC 5321 allows %d, "
+          "in clear %d" % (len(books.ledger), sum(bool(books.copies.get(number)) for number in books.ledger), queued, len(books.bounced),
+                           sum(books.attempts.values()), books.attempts["deferred"], len(explained), sum(clear.values())))
+    for number, copy, event in explained:
+        print("  double: message %d, copy %s: %s" % (number, copy.id, event.text[:300]))
+    for number, fault in faults:
         print("FAULT: message %d %s" % (number, fault))
-    sys.exit(1 if faults or clear or not accepted else 0)
+    general = ["in clear %d times: %s" % (count, text) for text, count in clear.items()]
+    if not anything:
+        general.append("the capture has no session")
+    if not books.ledger:
+        general.append("no message was accepted")
+    if queued > 5 + FEW * len(books.ledger):
+        general.append("too many are still queued: %d" % queued)
+    for fault in general:
+        print("FAULT: " + fault)
+    sys.exit(1 if faults or general else 0)
 
 
 if __name__ == "__main__":

@@ -87,6 +87,44 @@ tell_done(struct session *s)
 	engine_ask(s, SESSION_TELL_DONE)->report = s->report;
 }
 
+/* "mx.example [192.0.2.1]", and once only where the destination was an address. */
+static void
+host_text(const struct session *s, char *text, size_t cap)
+{
+	if (s->client.host[0] == '[')
+		(void)snprintf(text, cap, "%s", s->client.host);
+	else
+		(void)snprintf(text, cap, "%s %s", s->client.host, s->client.address);
+}
+
+/* "451 4.4.2 host [addr]: why" */
+static void
+lost_reply(const struct session *s, char *reply, size_t cap, const char *why)
+{
+	char host[SESSION_HOST_MAX + SESSION_ADDRESS_MAX + 2];
+
+	host_text(s, host, sizeof(host));
+	(void)snprintf(reply, cap, "451 4.4.2 %s: %s", host, why);
+}
+
+/* An MTA that goes without QUIT may not know what has become of its mail, and send it again:
+ * the log says why it may then be there twice. */
+static void
+note_gone(struct session *s)
+{
+	char reply[SESSION_TEXT_MAX];
+
+	if (s->dot) {
+		lost_reply(s, s->report.verdict, sizeof(s->report.verdict),
+		    "sendmail has gone after the final dot, perhaps delivered");
+	} else if (s->report.messages > 0) {
+		(void)memcpy(reply, s->report.verdict, sizeof(reply));
+		(void)snprintf(s->report.verdict, sizeof(s->report.verdict),
+		    "sendmail has gone, perhaps before it heard: %.*s", (int)sizeof(reply) - 50,
+		    reply);
+	}
+}
+
 /* The MTA is done with us and shall not wait; the host gets its QUIT in its own time. */
 void
 client_leave(struct session *s, bool quit)
@@ -94,6 +132,8 @@ client_leave(struct session *s, bool quit)
 	bool idle = (s->state == CLIENT_COMMAND && s->pending == 0) || s->state == CLIENT_KEPT;
 
 	s->near_shut = true;
+	if (!quit && s->near_eof)
+		note_gone(s);
 	if (s->state == CLIENT_RAW) {
 		(void)channel_shut(&s->far);
 	} else if (!idle || !quit || !buf_puts(&s->far.out, "QUIT\r\n")) {
@@ -106,16 +146,6 @@ client_leave(struct session *s, bool quit)
 	if (!quit || (s->client.kept != KEPT_OPEN && s->client.kept != KEPT_USED))
 		tell_done(s);
 	engine_state(s, CLIENT_LEAVING);
-}
-
-/* "mx.example [192.0.2.1]", and once only where the destination was an address. */
-static void
-host_text(const struct session *s, char *text, size_t cap)
-{
-	if (s->client.host[0] == '[')
-		(void)snprintf(text, cap, "%s", s->client.host);
-	else
-		(void)snprintf(text, cap, "%s %s", s->client.host, s->client.address);
 }
 
 /* Where the host says no, the MTA and its bounces learn which host: "550 5.1.1 host [addr]
@@ -167,16 +197,6 @@ client_attribute_line(
 	dialogue_text(to, cap, buf_head(&lines), smtp_line_text(buf_head(&lines), n));
 	to[3] = ' ';
 	buf_free(&lines);
-}
-
-/* "451 4.4.2 host [addr]: why" */
-static void
-lost_reply(const struct session *s, char *reply, size_t cap, const char *why)
-{
-	char host[SESSION_HOST_MAX + SESSION_ADDRESS_MAX + 2];
-
-	host_text(s, host, sizeof(host));
-	(void)snprintf(reply, cap, "451 4.4.2 %s: %s", host, why);
 }
 
 /* The host is gone. Commands without their reply meet the verdict, and so does what comes next;

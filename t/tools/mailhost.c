@@ -1,14 +1,15 @@
 /*
  * mailhost: one host of the test world.  Called by t/lib/world.sh.
  *
- *	mailhost [-i INIT] [-r ROOT] FQDN DIR [BIND ...]
+ *	mailhost [-t] [-i INIT] [-r ROOT] FQDN DIR [BIND ...]
  *
  * Makes a process in network, UTS, mount, PID and IPC namespaces of its own, whose root is the
  * machine's root, or the tree ROOT, seen through an overlay: whatever the host writes stays in
  *a tmpfs of its own.  Each BIND directory is the machine's, live, at its own path.  Prints the
  *host's process id, which is all that nsenter(1) needs, and then is that host's init and
  *syslog: it collects orphans and appends what arrives at /dev/log to /var/log/mail.log.  With
- *-i it becomes INIT, systemd, in a control group of its own.
+ *-i it becomes INIT, systemd, in a control group of its own. With -t each line of the log
+ *begins with the seconds of its arrival, by the machine's clock.
  *
  * The host ends when its init ends, and init ends when the shell that started it ends, however
  * that came about.  The kernel then takes the processes, mounts and interfaces with it.
@@ -19,6 +20,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 
@@ -28,9 +30,11 @@
 #include <ftw.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 struct host {
@@ -38,6 +42,7 @@ struct host {
 	const char *where; /* a directory for its root to be mounted on */
 	const char *root;  /* what that shows */
 	const char *init;  /* a program; NULL: this one */
+	bool stamps;       /* in the log */
 	char group[32];    /* with init: the control group, below ... */
 	int groups;
 };
@@ -189,10 +194,25 @@ listen_for_log(void)
 	return fd;
 }
 
-/* Each datagram is "<priority>Mmm dd hh:mm:ss tag[pid]: text"; a line in the file is one write.
- */
+/* n octets of text as a line in the file, by one write. A full disk is the line's bad luck. */
 static void
-serve_log(int fd)
+write_log(int out, const char *text, size_t n, bool stamps)
+{
+	struct timespec now;
+	char stamp[32] = "";
+	struct iovec line[2] = {{.iov_base = stamp}, {.iov_base = (char *)text, .iov_len = n}};
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	if (stamps)
+		line[0].iov_len = (size_t)snprintf(stamp, sizeof(stamp), "%lld.%03ld ",
+		    (long long)now.tv_sec, now.tv_nsec / 1000000);
+	if (writev(out, line, 2) < 0 && errno != ENOSPC)
+		err(3, "/var/log/mail.log");
+}
+
+/* Each datagram is "<priority>Mmm dd hh:mm:ss tag[pid]: text". */
+static void
+serve_log(int fd, bool stamps)
 {
 	int out = open("/var/log/mail.log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	char line[8192];
@@ -210,8 +230,7 @@ serve_log(int fd)
 		line[n++] = '\n';
 		text = line[0] == '<' ? memchr(line, '>', (size_t)n) : NULL;
 		text = text != NULL ? text + 1 : line;
-		if (write(out, text, (size_t)(line + n - text)) < 0 && errno != ENOSPC)
-			err(3, "/var/log/mail.log");
+		write_log(out, text, (size_t)(line + n - text), stamps);
 	}
 	err(3, "/dev/log");
 }
@@ -287,7 +306,7 @@ be_init(const struct host *host, char **binds, int ready)
 	if (write(ready, "", 1) != 1)
 		err(3, "ready");
 	close(ready);
-	serve_log(log);
+	serve_log(log, host->stamps);
 }
 
 int
@@ -299,16 +318,18 @@ main(int argc, char *argv[])
 	int ready[2], status, option;
 	char byte;
 
-	while ((option = getopt(argc, argv, "+i:r:")) != -1) {
+	while ((option = getopt(argc, argv, "+i:r:t")) != -1) {
 		if (option == 'i')
 			host.init = optarg;
 		else if (option == 'r')
 			host.root = optarg;
+		else if (option == 't')
+			host.stamps = true;
 		else
 			argc = 0;
 	}
 	if (argc - optind < 2)
-		errx(2, "usage: mailhost [-i INIT] [-r ROOT] FQDN DIR [BIND ...]");
+		errx(2, "usage: mailhost [-t] [-i INIT] [-r ROOT] FQDN DIR [BIND ...]");
 	host.fqdn = argv[optind];
 	host.where = argv[optind + 1];
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
