@@ -97,7 +97,10 @@ class Machines:
 
     def kill_names(self):
         for pid in self.name_servers():
-            os.kill(pid, signal.SIGKILL)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass  # it had several, and they end together
 
     def start_names(self):
         self.on("wire", "nsd", "-c", "/etc/nsd/nsd.conf")

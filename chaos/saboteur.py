@@ -165,10 +165,13 @@ class Saboteur:
         things = [kind for kind in KINDS if kind not in HITS]
         while not os.path.exists(sys.argv[3]):
             time.sleep(self.rng.expovariate(1 / float(sys.argv[2])))
-            if hits and (not things or self.rng.random() < 0.6):
-                self.strike(self.rng.choice(hits))
-            elif things:
-                self.machines.strike(self.rng.choice(things))
+            try:
+                if hits and (not things or self.rng.random() < 0.6):
+                    self.strike(self.rng.choice(hits))
+                elif things:
+                    self.machines.strike(self.rng.choice(things))
+            except OSError as fault:
+                self.say("not broken:", fault)  # it had gone meanwhile
         for thread in list(self.mending.values()):
             thread.join()
         self.machines.end()
