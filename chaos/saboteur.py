@@ -167,7 +167,7 @@ class Saboteur:
             time.sleep(self.rng.expovariate(1 / float(sys.argv[2])))
             try:
                 if hits and (not things or self.rng.random() < 0.6):
-                    self.strike(self.rng.choice(hits))
+                    any(self.strike(self.rng.choice(hits)) for _ in range(5))  # many meet nobody
                 elif things:
                     self.machines.strike(self.rng.choice(things))
             except OSError as fault:

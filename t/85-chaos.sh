@@ -9,7 +9,7 @@ keep=${keep-5}
 
 reason=$(world_reason)
 [ -z "$reason" ] || skip_all "$reason"
-arguments=(-n 50 -p 0.2 -f 'kill,term,hup,stop,reset,end,half,stall,flip,insert,cut,repeat')
+arguments=(-n 50 -p 0.1 -f 'kill,term,hup,stop,reset,end,half,stall,flip,insert,cut,repeat')
 [ -z "${BLACKPONY_ALL-}" ] || arguments=(-n 500)
 said=$("$BASH" "$source/chaos/run" -k "$keep" "${arguments[@]}" 2>&1)
 status=$?
