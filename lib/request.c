@@ -79,9 +79,11 @@ take(int fd, void *packet, size_t n, int *passed)
 	ssize_t r;
 
 	*passed = -1;
+	/* ECONNRESET comes once, where the other end has left something unread: what it said
+	 * itself is behind it. */
 	do
 		r = recvmsg(fd, &m, MSG_CMSG_CLOEXEC);
-	while (r < 0 && errno == EINTR);
+	while (r < 0 && (errno == EINTR || errno == ECONNRESET));
 	if (r <= 0)
 		return REQUEST_END;
 	for (c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
@@ -110,7 +112,7 @@ request_send(int fd, const struct session_request *r)
 bool
 request_answer(int fd, const struct session_answer *a, int passed)
 {
-	return put(fd, a, sizeof(*a), passed);
+	return put(fd, a, sizeof(*a), passed) || errno == EPIPE || errno == ECONNRESET;
 }
 
 enum request_result

@@ -26,7 +26,8 @@ bool request_send(int fd, const struct session_request *r);
 /* *passed: a descriptor that came along, or -1. The caller closes it. */
 enum request_result request_answered(int fd, struct session_answer *a, int *passed);
 
-/* Monitor. passed: -1 for none; it stays the caller's. */
+/* Monitor. passed: -1 for none; it stays the caller's. An engine that is gone is as good as
+ * answered: what it said last is still to be received, and then its end. */
 enum request_result request_receive(int fd, struct session_request *r);
 bool request_answer(int fd, const struct session_answer *a, int passed);
 
