@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 
-SENDMAIL = ["/usr/sbin/sendmail-mta", "-Am", "-odq", "-oem", "-i", "-ORefuseLA=999", "-f", "alice@a.test"]
+SENDMAIL = ["/usr/sbin/sendmail-mta", "-Am", "-odq", "-oeq", "-i", "-ORefuseLA=999", "-f", "alice@a.test"]
 QUEUE = "/var/spool/mqueue"
 PARALLEL = 3
 QUEUED = 600  # files: two for each message
