@@ -8,7 +8,7 @@ cd "$abs_top_srcdir" || bail "no sources"
 programs='compat fuzz keygen lib libxpony mailer receiver report'
 # shellcheck disable=SC2086 # words
 mapfile -t sources < <(find $programs t bench -name '*.[ch]' | LC_ALL=C sort)
-mapfile -t scripts < <(find t bench fuzz setup check quickstart autogen.sh .ci -path fuzz/corpus -prune -o -type f -print 2>/dev/null | LC_ALL=C sort |
+mapfile -t scripts < <(find t bench load fuzz setup check quickstart autogen.sh .ci -path fuzz/corpus -prune -o -type f -print 2>/dev/null | LC_ALL=C sort |
 	while read -r file; do
 		case $(head -c 2 "$file" | tr -d '\0') in '#!') echo "$file" ;; esac
 	done)
