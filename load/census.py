@@ -7,7 +7,7 @@ load/leaks.sh, when all is at rest: two of these must be the same. A line "what:
     UNIX sockets; those of kept sessions that somebody listens at; TCP sockets
     the pin store: readers that LMDB knows of, entries, size
     slots that are taken
-    files in /run/blackpony and /var/lib/blackpony (names of kept sessions aside, which are reused)
+    each file in /run/blackpony and /var/lib/blackpony (names of kept sessions aside, which are reused)
     messages in the queue
 
 "census.py most" tells something else, while there is traffic: the most files that one process of ours has open, of which
@@ -110,8 +110,8 @@ def count_pins(census):
 def count_files(census):
     for place in (RUN, PINS):
         for directory, _, names in os.walk(place):
-            if directory != KEPT:
-                census["files in " + place] += len(names)
+            for name in names if directory != KEPT else ():
+                census["file %s/%s" % (directory, name)] += 1
     if os.path.isdir(KEPT):  # 64 at most (mailer/keep.h), reused
         census["more than 64 names of kept sessions"] += max(0, len(os.listdir(KEPT)) - 64)
     for queue in ("/var/spool/mqueue", "/var/spool/mqueue-client"):

@@ -60,14 +60,12 @@ def last_words(client):
 class Herd:
     def __init__(self, port, pause):
         self.port, self.pause = port, pause
-        self.stop, self.lock = threading.Event(), threading.Lock()
+        self.lock = threading.Lock()
         self.count, self.ends, self.held, self.longest = collections.Counter(), collections.Counter(), 0, 0
 
     def drip(self, client, phase):
         """Until the host has something to say."""
         for octet in octets(client, phase):
-            if self.stop.is_set():
-                return
             client.raw(bytes((octet,)))
             if select.select([client.sock], [], [], self.pause)[0]:
                 break
@@ -93,8 +91,8 @@ class Herd:
                     self.longest = max(self.longest, time.monotonic() - begin)
 
     def dripper(self, phase, source):
-        self.stop.wait(random.uniform(0, self.pause))
-        while not self.stop.is_set():
+        time.sleep(random.uniform(0, self.pause))
+        while True:
             try:
                 end = self.session(phase, source)
             except (OSError, ProtocolError, CryptoError):
@@ -102,7 +100,7 @@ class Herd:
             with self.lock:
                 self.count[end] += 1
             if end != "thrown":
-                self.stop.wait(self.pause)
+                time.sleep(self.pause)
 
     def tell(self):
         with self.lock:

@@ -2,6 +2,7 @@
 # t/lib/world.sh and t/lib/mail.sh. Host a sends, b takes, c has the crowds.
 #
 #   load_hosts LIMIT                   the hosts; b takes messages of LIMIT octets at most
+#   load_warm                          the first mail, as a host's first would go; returns when it is over
 #   figure PART NAME VALUE UNIT [max|min|is BOUND]
 #                                      a figure, on descriptor 3 (report.py)
 #   real_start PART RATE               real mail flows, and is part of what is measured
@@ -53,6 +54,18 @@ load_room() {
 			echo 16384 >/proc/sys/net/ipv4/tcp_max_syn_backlog
 			echo 0 >/proc/sys/net/ipv4/tcp_syncookies; true' 2>/dev/null
 	done
+}
+
+# As a host's first mail would go: from then on there is what is remembered, and each file that there ever will be. The name
+# in the greeting is kept once the files that decide about it are older than the look at them.
+load_warm() {
+	host_run a sendmail-mta -Am -odi -i -f alice@a.test warm@b.test <<<"Subject: warm"
+	wait_for 60 named || world_die "no name is kept on b"
+	wait_for 60 nobody_left
+}
+named() {
+	host_run a bash -c 'exec 3<>/dev/tcp/10.77.0.2/25 && read -r line <&3'
+	test -e "$(host_root b)/run/blackpony/name"
 }
 
 # What could not be measured is "none", and holds no bound.

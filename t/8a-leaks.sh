@@ -10,8 +10,6 @@ source=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 . "$source/load/leaks.sh"
 patience=60
 
-mailed() { host_run a sendmail-mta -Am -odi -i -f alice@a.test warm@b.test <<<"Subject: $1"; }
-
 # told NAME ERE...: a line of what differs for each.
 told() {
 	local name=$1 found regex
@@ -24,11 +22,10 @@ told() {
 cleared() { ok "$1: and gone again" leaks_none 30; }
 
 kept_session() {
-	host_spawn a keep sh -c '{ printf "EHLO mail.a.test\r\nMAIL FROM:<alice@a.test>\r\nRCPT TO:<warm@b.test>\r\nDATA\r\n"; sleep 2
-		printf "Subject: kept\r\n\r\n.\r\n"; sleep 2; printf "QUIT\r\n"; sleep 1; } |
-		setpriv --reuid blackpony --regid blackpony --clear-groups /usr/libexec/blackpony/blackpony-mailer -K 60 b.test'
-	wait_for 20 listened || diag "$(host_run a cat /var/log/keep.out)"
-	wait_for 10 eval '! kill -0 "${host_job[a/keep]}"'
+	printf '%s\n' 'EHLO mail.a.test' 'MAIL FROM:<alice@a.test>' 'RCPT TO:<warm@b.test>' DATA 'Subject: kept' '' . QUIT |
+		host_run a setpriv --reuid blackpony --regid blackpony --clear-groups \
+			python3 "$source/t/tools/talk.py" /usr/libexec/blackpony/blackpony-mailer -K 60 b.test >"$WORLD/said"
+	wait_for 20 listened || diag "$(cat "$WORLD/said")"
 	told "a kept session" '^a > processes, blackpony-maile keeping: 1' '^a > processes, blackpony-maile kept: 1' \
 		'^a > kept sessions listened at: 1' '^b > processes, blackpony-recei' '^b > slots taken: 1'
 	leaks_most
@@ -59,7 +56,7 @@ spaces() {
 	host_kill b space KILL 2>/dev/null
 	cleared "a namespace"
 	host_run b sh -c 'touch /run/blackpony/other && unshare --net=/run/blackpony/other true'
-	told "one that a mount keeps" '^b > network namespaces: [0-9]' '^b > mounts: [0-9]' '^b > files in /run/blackpony: [0-9]'
+	told "one that a mount keeps" '^b > network namespaces: [0-9]' '^b > mounts: [0-9]' '^b > file /run/blackpony/other: 1'
 	host_run b sh -c 'umount /run/blackpony/other && rm /run/blackpony/other'
 	cleared "one that a mount keeps"
 }
@@ -77,14 +74,11 @@ files_open() {
 }
 
 load_hosts 1000000
-for n in 1 2 3 4; do
-	mailed "warm $n"
-done
-wait_for 60 nobody_left
+load_warm
 leaks_begin a b
 ok "nothing is left of mail that went" leaks_none 30
 like "${leaks_census[a]}" '^pin store, entries: [1-9]' "the pin store is looked into"
-like "${leaks_census[b]}" '^files in /run/blackpony: [1-9]' "so are the files of the receiver"
+like "${leaks_census[b]}" '^file /run/blackpony/slots: 1' "so are the files of the receiver"
 kept_session
 reader
 spaces
