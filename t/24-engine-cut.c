@@ -187,6 +187,10 @@ cut_everywhere(
 		/* From the upgrade to the last octet of the last record, QUIT and the close. */
 		if (stream == WIRE_C2S && how == 0 && both && at > command && at < total)
 			t.unseen += w.server_report.fault != ERR_TRUNCATED;
+		/* An MTA that is told of no delivery, and has left before QUIT. */
+		if (stream == MTA_OUT && w.messages == 1 && at < total)
+			t.unseen +=
+			    strstr(w.client_report.verdict, "sendmail has gone") == NULL;
 		world_free(&w);
 	}
 	report(what, &t, how == 0, !both);
