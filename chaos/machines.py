@@ -3,6 +3,7 @@
 Each fault is a method of Machines, and is mended by itself after some seconds.
 """
 import os
+import resource
 import shutil
 import signal
 import struct
@@ -50,9 +51,9 @@ for target in ("inetd", "runners"):
     THINGS["group-memory@" + target] = ("group of " + target, "group_full", "memory", target)
     THINGS["group-processes@" + target] = ("group of " + target, "group_full", "pids", target)
 
-LIMITS = {"descriptors": ("nofile", lambda rng: rng.randrange(3, 18), "1024"),
-          "memory": ("as", lambda rng: rng.randrange(1, 40) << 20, "unlimited"),
-          "processes": ("nproc", lambda rng: rng.randrange(0, 12), "unlimited")}
+LIMITS = {"descriptors": (resource.RLIMIT_NOFILE, lambda rng: rng.randrange(3, 18)),
+          "memory": (resource.RLIMIT_AS, lambda rng: rng.randrange(1, 40) << 20),
+          "processes": (resource.RLIMIT_NPROC, lambda rng: rng.randrange(0, 12))}
 GROUPS = {"pids": ("pids.max", "pids.current", "max"),
           "memory": ("memory.limit_in_bytes", "memory.usage_in_bytes", "-1")}
 
@@ -212,16 +213,26 @@ class Machines:
         pids = self.targets(target)
         if not pids:
             return None
-        name, choose, before = LIMITS[limit]
-        here = choose(self.rng)
+        number, choose = LIMITS[limit]
+        here, before = choose(self.rng), {}
+        for pid in pids:
+            try:
+                before[pid] = resource.prlimit(pid, number)
+                resource.prlimit(pid, number, (here, before[pid][1]))
+            except OSError:  # it is gone, or of another user and the machine lets nobody
+                before.pop(pid, None)
+        if not before:
+            return None
 
-        def put(value):
-            for pid in pids:
-                subprocess.run(["prlimit", "--pid", str(pid), "--%s=%s:" % (name, value)], check=False,
-                               stderr=subprocess.DEVNULL)
-        put(here)
-        self.later(thing, lambda: put(before))
-        return "%s %d of %s" % (name, here, " ".join(map(str, pids)))
+        def mend():
+            for pid, limits in before.items():
+                try:
+                    resource.prlimit(pid, number, limits)
+                except OSError:
+                    pass
+            self.start_again(target)
+        self.later(thing, mend)
+        return "%d for %s" % (here, " ".join(map(str, before)))
 
     def groups(self):
         return [group for kind in GROUPS for target in ("inetd", "runners")

@@ -21,6 +21,7 @@ SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "hup": signal.SIGHUP,
 VICTIMS = {"mailer": "a", "mailer-engine": "a", "resolver": "a", "keeper": "a", "kept-engine": "a", "queue-run": "a",
            "receiver": "b", "receiver-engine": "b", "back-end": "b", "inetd": "b"}
 HITS = [signal_name + "@" + victim for victim in VICTIMS for signal_name in SIGNALS]
+PATIENCE = 1  # seconds in which a victim may come
 KINDS = kinds.wanted(HITS + list(machines.THINGS))
 
 
@@ -34,7 +35,6 @@ class Process:
         words = text[text.rindex(")") + 2:].split()
         self.name = text[text.index("(") + 1:text.rindex(")")]
         self.parent, self.born = int(words[1]), int(words[19]) / os.sysconf("SC_CLK_TCK")
-        self.space = os.readlink("/proc/%d/ns/pid" % pid)
 
     def title(self):
         """sendmail's tells what it is doing."""
@@ -61,6 +61,7 @@ class Saboteur:
         self.world = os.path.dirname(sys.argv[3])
         self.begin = time.monotonic()
         self.mending = {}  # what is broken, and the thread that will mend it
+        self.others, self.forget = {}, 0
         self.machines = machines.Machines(self)
 
     def say(self, *words):
@@ -91,15 +92,20 @@ class Saboteur:
         return thing in self.mending and self.mending[thing].is_alive()
 
     def processes(self, host):
-        space = os.readlink("/proc/%d/ns/pid" % self.hosts[host])
-        found = {}
-        for pid in filter(str.isdigit, os.listdir("/proc")):
+        """By number. The machine may have many others: which are, is remembered for some seconds."""
+        space, found = os.readlink("/proc/%d/ns/pid" % self.hosts[host]), {}
+        if time.monotonic() > self.forget:
+            self.others, self.forget = {name: set() for name in self.hosts}, time.monotonic() + 3
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+            if pid in self.others[host]:
+                continue
             try:
-                process = Process(int(pid))
+                if os.readlink("/proc/%d/ns/pid" % pid) == space:
+                    found[pid] = Process(pid)
+                else:
+                    self.others[host].add(pid)
             except OSError:
                 continue
-            if process.space == space:
-                found[process.pid] = process
         return found
 
     def victims(self, victim):
@@ -135,9 +141,11 @@ class Saboteur:
         return ""
 
     def strike(self, kind):
-        """True if there was somebody."""
+        """True if there was somebody: some are there for some milliseconds only."""
         which, victim = kind.split("@")
-        found = sorted(self.victims(victim), key=lambda pair: pair[0].pid)
+        end, found = time.monotonic() + PATIENCE, []
+        while not found and time.monotonic() < end:
+            found = sorted(self.victims(victim), key=lambda pair: pair[0].pid)
         if not found or victim == "inetd" and self.is_broken("inetd"):
             return False
         process, doing = self.rng.choice(found)

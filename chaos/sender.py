@@ -1,7 +1,8 @@
 """sender.py LEDGER SEED COUNT - hands numbered messages to this host's sendmail. Called by chaos/run on host a.
 
-What sendmail has taken (its exit status says so) is a line "number sha256-of-the-body" of LEDGER, and only that. The
-body of a number depends on the seed alone (message() below). While much is queued nothing more is sent.
+What sendmail has taken is a line "number sha256-of-the-body" of LEDGER, and only that. It says so in SMTP: handed over by
+the command line it ends with status 0 also when it had no room. The body of a number depends on the seed alone (message()
+below). While much is queued nothing more is sent.
 """
 import concurrent.futures
 import hashlib
@@ -12,7 +13,7 @@ import sys
 import threading
 import time
 
-SENDMAIL = ["/usr/sbin/sendmail-mta", "-Am", "-odq", "-oeq", "-i", "-ORefuseLA=999", "-f", "alice@a.test"]
+SENDMAIL = ["/usr/sbin/sendmail-mta", "-Am", "-bs", "-odq", "-ORefuseLA=999"]
 QUEUE = "/var/spool/mqueue"
 PARALLEL = 3
 QUEUED = 600  # files: two for each message
@@ -51,6 +52,15 @@ def message(seed, number):
     return "".join(one + "\n" for one in text).encode("latin-1")
 
 
+def reply(sendmail, words):
+    """To these words: the last line."""
+    sendmail.stdin.write(words)
+    sendmail.stdin.flush()
+    while (line_said := sendmail.stdout.readline())[3:4] == b"-":
+        pass
+    return line_said
+
+
 def send(seed, number):
     """One at a time: what is printed on this is what sendmail has promised."""
     head = ("Subject: %d, %s\nMessage-Id: <%d.%s@chaos.test>\nFrom: alice@a.test\nTo: friends:;\nMIME-Version: 1.0\n"
@@ -58,18 +68,26 @@ def send(seed, number):
     body = message(seed, number)
     while len(os.listdir(QUEUE)) > QUEUED:
         time.sleep(0.05)
-    done = subprocess.run([*SENDMAIL, "bob@d%d.test" % (number % DOMAINS + 1)], input=head.encode() + body,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
-    return number, done.returncode, hashlib.sha256(body).hexdigest()
+    lines = (head.encode() + body).replace(b"\n.", b"\n..").replace(b"\n", b"\r\n")
+    recipient = b"RCPT TO:<bob@d%d.test>\r\n" % (number % DOMAINS + 1)
+    said = (b"", b"EHLO a.test\r\n", b"MAIL FROM:<alice@a.test> BODY=8BITMIME\r\n", recipient, b"DATA\r\n", lines + b".\r\n")
+    taken = False
+    try:
+        with subprocess.Popen(SENDMAIL, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as sendmail:
+            taken = all(reply(sendmail, words)[:1] in (b"2", b"3") for words in said)
+            reply(sendmail, b"QUIT\r\n")
+    except BrokenPipeError:
+        pass
+    return number, taken, hashlib.sha256(body).hexdigest()
 
 
 def main():
     seed, count, lock = sys.argv[2], int(sys.argv[3]), threading.Lock()
     with open(sys.argv[1], "w", encoding="ascii") as ledger, \
             concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-        for number, status, digest in pool.map(lambda n: send(seed, n), range(count)):
+        for number, taken, digest in pool.map(lambda n: send(seed, n), range(count)):
             with lock:
-                if status == 0:
+                if taken:
                     ledger.write("%d %s\n" % (number, digest))
                     ledger.flush()
     print("done")
