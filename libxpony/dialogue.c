@@ -31,13 +31,18 @@ dialogue_barrier(enum smtp_verb verb)
 bool
 dialogue_wants_keyword(const uint8_t *text, size_t n, bool upgraded)
 {
-	static const char chunking[] = "CHUNKING";
-	const size_t len = sizeof(chunking) - 1;
+	static const char *const unwanted[] = {"CHUNKING", "PIPECONNECT"};
 	enum smtp_verb verb = smtp_verb(text, n);
+	size_t i, len;
 
 	if (verb == SMTP_XPONY || (verb == SMTP_STARTTLS && upgraded))
 		return false;
-	return n < len || !smtp_is(text, len, chunking);
+	for (i = 0; i < sizeof(unwanted) / sizeof(unwanted[0]); i++) {
+		len = strlen(unwanted[i]);
+		if (n >= len && smtp_is(text, len, unwanted[i]))
+			return false;
+	}
+	return true;
 }
 
 /* One octet of the end, or not. */

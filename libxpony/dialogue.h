@@ -21,7 +21,8 @@ enum dialogue_barrier {
 enum dialogue_barrier dialogue_barrier(enum smtp_verb verb);
 
 /* May this EHLO keyword's line be passed on? Not an offer of ours, not STARTTLS inside an
- * upgrade, and not CHUNKING: the octets that BDAT counts would be read as commands here. */
+ * upgrade, and not CHUNKING: the octets that BDAT counts would be read as commands here.
+ * Nor Exim's PIPECONNECT: who knows it speaks before the greeting the next time. */
 bool dialogue_wants_keyword(const uint8_t *text, size_t n, bool upgraded);
 
 /* Finds the CRLF . CRLF that ends a body (RFC 5321 section 4.1.1.4), across any splits. Zeroed

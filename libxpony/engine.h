@@ -18,6 +18,7 @@ enum server_state {
 	SERVER_DH,      /* asked the monitor for the static Diffie-Hellman */
 	SERVER_BACKEND, /* asked the monitor for a back end */
 	SERVER_BANNER,  /* waiting for the back end's greeting */
+	SERVER_PROBE,   /* waiting for its reply to a command of ours */
 	SERVER_REFUSED, /* the back end greeted with a refusal: it answers the next command */
 	SERVER_COMMAND, /* commands one way, replies the other */
 	SERVER_BODY,    /* after 354 */

@@ -13,6 +13,7 @@
 enum {
 	SECONDS_MONITOR = 60,
 	SECONDS_BANNER = 300, /* greet_pause, ident and DNS come before the back end's 220 */
+	SECONDS_SERVER = 60,  /* the same for one that runs already: it may hang, or be full */
 	SECONDS_DIALOGUE =
 	    3900, /* above sendmail's own hour, so that its timeout speaks first */
 	SECONDS_CLOSING = 30,
@@ -284,6 +285,8 @@ server_step(struct session *s)
 		return upgrade_is_undisturbed(s);
 	case SERVER_BANNER:
 		return server_banner(s);
+	case SERVER_PROBE:
+		return server_probe(s);
 	case SERVER_REFUSED:
 		return server_refused(s);
 	case SERVER_COMMAND:
@@ -369,6 +372,7 @@ server_goes_on(const struct session *s)
 	if (!s->upgraded || s->hello.ehlo[0] == '\0')
 		return false;
 	return s->state == SERVER_BACKEND || s->state == SERVER_BANNER ||
+	       s->state == SERVER_PROBE ||
 	       (s->state == SERVER_COMMAND && s->barrier == BARRIER_EHLO);
 }
 
@@ -385,7 +389,9 @@ server_timeout(const struct session *s)
 	case SERVER_BACKEND:
 		return SECONDS_MONITOR;
 	case SERVER_BANNER:
-		return SECONDS_BANNER;
+	case SERVER_PROBE:
+		return s->config->backend == SESSION_BACKEND_STARTED ? SECONDS_BANNER
+								     : SECONDS_SERVER;
 	case SERVER_COMMAND:
 		/* The client's turn: silent, it holds a slot and a back end for nothing (RFC
 		 * 5321 section 4.5.3.2.7). */
@@ -426,8 +432,8 @@ const char *
 server_phase(const struct session *s)
 {
 	static const char *const phases[] = {"greeting", "first command", "handshake",
-	    "handshake", "starting back end", "starting back end", "refused", "dialogue",
-	    "body", "TLS dialogue", "closing"};
+	    "handshake", "starting back end", "starting back end", "starting back end",
+	    "refused", "dialogue", "body", "TLS dialogue", "closing"};
 
 	return phases[s->state];
 }

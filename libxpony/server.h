@@ -20,6 +20,7 @@ void server_suite(struct session *s, const char *name);
 
 /* server_dialogue.c. Each is a step: true when something moved. */
 bool server_banner(struct session *s);
+bool server_probe(struct session *s);
 bool server_refused(struct session *s);
 bool server_dialogue(struct session *s);
 

@@ -8,6 +8,7 @@
  */
 #include "server.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define NOISE_LINES 32 /* that a back end may say before its greeting */
@@ -57,13 +58,47 @@ note_hello(struct session *s, const uint8_t *line, size_t n)
 	dialogue_text(s->report.hello, sizeof(s->report.hello), name, len);
 }
 
+static bool
+is_proxied(const struct session *s)
+{
+	return s->config->backend == SESSION_BACKEND_PROXIED;
+}
+
+/* It has not shown that it took the header: it may take each client for this host itself, which
+ * may relay. What it said is for the log. */
+static void
+unproven(struct session *s, const uint8_t *said, size_t n)
+{
+	char what[SESSION_TEXT_MAX];
+	size_t line = smtp_line(said, n);
+
+	dialogue_text(what, sizeof(what), said, line > 0 ? line : n);
+	s->report.fault = ERR_REFUSED;
+	server_refuse(s, "421 4.3.5 System incorrectly configured");
+	(void)snprintf(s->report.verdict, sizeof(s->report.verdict),
+	    "421 4.3.5 the back end does not take the PROXY header: %.300s", what);
+}
+
+/* The back end is there: to what the client says. */
+static void
+begin(struct session *s)
+{
+	engine_state(s, SERVER_COMMAND);
+	if (s->hello.ehlo[0] == '\0')
+		return;
+	note_hello(s, (const uint8_t *)s->hello.ehlo, strlen(s->hello.ehlo));
+	(void)dialogue_line(&s->near_out, "%s", s->hello.ehlo);
+	s->barrier = BARRIER_EHLO;
+	s->pending = 1;
+}
+
 bool
 server_banner(struct session *s)
 {
 	struct smtp_reply r;
 	enum err e;
 
-	if (skip_noise(s))
+	if (!is_proxied(s) && skip_noise(s))
 		return true;
 	e = smtp_reply_parse(&r, buf_head(&s->near_in), buf_len(&s->near_in));
 	if (e == ERR_MORE)
@@ -72,19 +107,45 @@ server_banner(struct session *s)
 		server_fault(s, ERR_RESOURCE);
 		return true;
 	}
+	/* An MTA that takes the header for a client's may say so at once, as Exim does, by 554:
+	 * nothing that is wrong here makes mail come back to its sender. */
+	if (is_proxied(s) && r.code >= 500) {
+		unproven(s, buf_head(&s->near_in), r.len);
+		return true;
+	}
 	if (r.code != 220) {
 		s->last_code = r.code;
 		engine_state(s, SERVER_REFUSED);
 		return true;
 	}
 	buf_drop(&s->near_in, r.len);
-	engine_state(s, SERVER_COMMAND);
-	if (s->hello.ehlo[0] == '\0')
+	if (is_proxied(s)) {
+		(void)buf_puts(&s->near_out, "NOOP\r\n");
+		engine_state(s, SERVER_PROBE);
+	} else {
+		begin(s);
+	}
+	return true;
+}
+
+/* Replies come in the order of what they answer. To an MTA that does not expect a PROXY header
+ * this is a client on its own host, who has said an empty line, one with a NUL and QUIT, and
+ * these are answered first. So 250, and nothing before or behind it, means that the header was
+ * taken for what it is. */
+bool
+server_probe(struct session *s)
+{
+	struct smtp_reply r;
+	enum err e = smtp_reply_parse(&r, buf_head(&s->near_in), buf_len(&s->near_in));
+
+	if (e == ERR_MORE && !s->near_eof)
+		return false;
+	if (e != ERR_NONE || r.code != 250 || r.len != buf_len(&s->near_in)) {
+		unproven(s, buf_head(&s->near_in), buf_len(&s->near_in));
 		return true;
-	note_hello(s, (const uint8_t *)s->hello.ehlo, strlen(s->hello.ehlo));
-	(void)dialogue_line(&s->near_out, "%s", s->hello.ehlo);
-	s->barrier = BARRIER_EHLO;
-	s->pending = 1;
+	}
+	buf_drop(&s->near_in, r.len);
+	begin(s);
 	return true;
 }
 

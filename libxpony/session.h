@@ -71,6 +71,14 @@ enum session_demand {
 	SESSION_DEMAND_XPONY,
 };
 
+/* What the server's back end is. */
+enum session_backend {
+	SESSION_BACKEND_STARTED, /* a program that is started for the session */
+	SESSION_BACKEND_SERVER,  /* a TCP server: it greets soon or is no use */
+	SESSION_BACKEND_PROXIED, /* one that was sent a PROXY header, and has to show that it
+				    took it before anything of the client's passes */
+};
+
 struct session_report {
 	uint64_t messages; /* accepted with 2xx after the final dot */
 	uint64_t octets;   /* of message bodies that went through, dots included */
@@ -130,6 +138,7 @@ struct session_config {
 	bool offer;     /* server: offer XPONY at all */
 	bool keep;      /* client: ask for another mail (ASK_MAIL), or be given a kept session */
 	uint8_t demand; /* server: enum session_demand */
+	uint8_t backend; /* server: enum session_backend */
 	unsigned patience; /* seconds with a far side that goes on too slowly, and on the server
 			      until its first command; 0: SESSION_PATIENCE */
 	uint8_t s_public[NOISE_KEY];

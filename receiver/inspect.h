@@ -9,9 +9,11 @@
 
 #include "limits.h"
 #include "promise.h"
+#include "remote.h"
 
 struct inspect_about {
 	char *const *backend;        /* the back end's argv, as the receiver would start it */
+	const struct remote *remote; /* a TCP back end in its place; or NULL, or of no kind */
 	const char *sendmail_cf;     /* NULL for /etc/mail/sendmail.cf */
 	const char *name;            /* -n, or NULL when sendmail's $j is to be used */
 	const char *key_file;        /* -k */

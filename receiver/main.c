@@ -46,6 +46,7 @@ struct settings {
 	const char *own_names;
 	const char *balancers; /* -F */
 	char *const *backend;
+	struct remote remote; /* -B: in the place of backend */
 	struct suite_list suites;
 	struct promise_about promise;
 	struct limits limits;
@@ -59,10 +60,10 @@ static void
 usage(FILE *out)
 {
 	(void)fprintf(out,
-	    "usage: " NAME " [-v] [-c max-age] [-F balancers] [-g milliseconds]\n"
-	    "                          [-k hostkey] [-L load] [-M sessions]\n"
-	    "                          [-m sessions] [-n name] [-o names] [-S siblings]\n"
-	    "                          [-s suites] [-t seconds]\n"
+	    "usage: " NAME " [-v] [-B server] [-c max-age] [-F balancers]\n"
+	    "                          [-g milliseconds] [-k hostkey] [-L load]\n"
+	    "                          [-M sessions] [-m sessions] [-n name] [-o names]\n"
+	    "                          [-S siblings] [-s suites] [-t seconds]\n"
 	    "                          [--check]\n"
 	    "                          [-- backend [argument ...]]\n"
 	    "       " NAME " --prepare\n");
@@ -143,6 +144,11 @@ parse_option(struct settings *set, int option)
 	case 'v':
 		log_verbose(true);
 		return EX_OK;
+	case 'B':
+		return remote_parse(&set->remote, optarg)
+			   ? EX_OK
+			   : fault("-B wants proxy:ADDRESS:PORT or transparent:ADDRESS:PORT",
+				 optarg);
 	case 'k':
 		set->key_file = optarg;
 		return EX_OK;
@@ -200,7 +206,7 @@ parse(struct settings *set, int argc, char **argv)
 	suite_list_default(&set->suites);
 	limits_default(&set->limits);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "+vc:F:g:k:L:M:m:n:o:S:s:t:", longs, NULL)) !=
+	while ((option = getopt_long(argc, argv, "+vB:c:F:g:k:L:M:m:n:o:S:s:t:", longs, NULL)) !=
 	       -1) {
 		if (option == 'h') {
 			usage(stdout);
@@ -213,6 +219,8 @@ parse(struct settings *set, int argc, char **argv)
 		if ((status = parse_option(set, option)) != EX_OK)
 			return status;
 	}
+	if (optind < argc && set->remote.kind != REMOTE_NONE)
+		return fault("-B is in the place of a back end that is started", argv[optind]);
 	if (optind < argc)
 		set->backend = argv + optind;
 	set->promise.key_file = set->key_file;
@@ -470,6 +478,21 @@ take_client(const struct settings *set, struct monitor *m, struct launch *launch
 	return !b.listed || (find_walls(m, launch) && hear_balancer(m, launch));
 }
 
+/* Sockets that only root can make, for a monitor that is not root. */
+static bool
+find_remote(const struct settings *set, struct monitor *m, struct remote_sockets *sockets)
+{
+	char why[BACKEND_WHY_MAX];
+
+	if (set->remote.kind == REMOTE_NONE)
+		return true;
+	m->remote = sockets;
+	if (remote_prepare(sockets, &set->remote, &m->client, &m->local, why, sizeof(why)))
+		return true;
+	turn_away(m, "no back end", why, "421 4.3.5", "System incorrectly configured");
+	return false;
+}
+
 /* The name of our greeting: the one of -n, or what sendmail would say. */
 static void
 find_name(const struct settings *set, char name[GREETING_NAME_MAX])
@@ -509,6 +532,21 @@ prepare(const char *slots_file)
 	return EX_OSERR;
 }
 
+/* What the engine has to expect of it. */
+static enum session_backend
+backend_of(const struct remote *r)
+{
+	switch (r->kind) {
+	case REMOTE_NONE:
+		break;
+	case REMOTE_PROXY:
+		return SESSION_BACKEND_PROXIED;
+	case REMOTE_TRANSPARENT:
+		return SESSION_BACKEND_SERVER;
+	}
+	return SESSION_BACKEND_STARTED;
+}
+
 static int
 serve(const struct settings *set)
 {
@@ -525,6 +563,7 @@ serve(const struct settings *set)
 	    .patience = set->patience,
 	    .random = randombytes_buf};
 	struct launch launch = {.config = &config, .root = -1, .server = true};
+	struct remote_sockets sockets;
 	char name[GREETING_NAME_MAX];
 
 	if (!take_connection(&m))
@@ -533,8 +572,9 @@ serve(const struct settings *set)
 	m.name = config.name = name;
 	if (!take_client(set, &m, &launch) ||
 	    !limits_admit(&set->limits, STDIN_FILENO, &m.client, name) ||
-	    !find_walls(&m, &launch))
+	    !find_walls(&m, &launch) || !find_remote(set, &m, &sockets))
 		return EX_OK;
+	config.backend = (uint8_t)backend_of(&set->remote);
 	take_key(set, &m);
 	config.offer = m.key != NULL;
 	config.demand = (uint8_t)take_peers(&m);
@@ -577,6 +617,7 @@ main(int argc, char **argv, char **envp)
 		return EX_OSERR;
 	if (set.check) {
 		struct inspect_about about = {.backend = set.backend,
+		    .remote = &set.remote,
 		    .name = set.name,
 		    .key_file = set.key_file,
 		    .balancers = set.balancers,

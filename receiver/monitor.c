@@ -11,6 +11,7 @@
 #include "receiver/backend.h"
 #include "receiver/pair.h"
 #include "receiver/relaykeys.h"
+#include "receiver/remote.h"
 
 #include <errno.h>
 #include <sodium.h>
@@ -90,23 +91,35 @@ answer_dh(struct monitor *m, const struct session_request *q)
 	return sent;
 }
 
-/* Nothing is left to start: no key and no privilege from now on, only the log. */
+/* No privilege from now on, only the log and what is open. */
 static bool
-settle(struct monitor *m)
+wall_in(struct monitor *m)
 {
 	const struct sandbox walls = {
 	    .role = SANDBOX_MONITOR, .root = -1, .user = m->user, .group = m->group};
 
-	if (m->settled)
+	if (m->walled)
 		return true;
-	key_free(m->key);
-	m->key = NULL;
 	if (!sandbox_enter(&walls)) {
 		log_fault(m, "cannot give up root", strerror(errno));
 		return false;
 	}
-	m->settled = true;
+	m->walled = true;
 	return true;
+}
+
+/* Nothing is left to start: no key either. */
+static bool
+settle(struct monitor *m)
+{
+	if (m->settled)
+		return true;
+	key_free(m->key);
+	m->key = NULL;
+	if (m->remote != NULL)
+		remote_close(m->remote);
+	m->settled = wall_in(m);
+	return m->settled;
 }
 
 /* Did the client mean this host, by any of its names? */
@@ -176,7 +189,7 @@ describe(const struct monitor *m, const struct session_request *q, struct backen
 	about->bits = m->suites->suite[i]->bits;
 	key_fingerprint(m->peer, fingerprint);
 	about->key = fingerprint;
-	about->relay = may_relay(m);
+	about->relay = m->remote == NULL && may_relay(m); /* a TCP server is told nothing */
 	return true;
 }
 
@@ -196,6 +209,41 @@ start_backend(struct monitor *m, const struct backend_about *about, char *why, s
 		return fds[PAIR_CLIENT];
 	}
 	(void)close(fds[PAIR_CLIENT]);
+	return -1;
+}
+
+/* A connection to the TCP server, or -1 with the reason and the reply's code. */
+static int
+connect_backend(struct monitor *m, const char **code, char *why, size_t cap)
+{
+	int fd;
+
+	switch (remote_connect(m->remote, &fd, why, cap)) {
+	case REMOTE_CONNECTED:
+		log_step(m, "back end connected");
+		return fd;
+	case REMOTE_WRONG:
+		*code = "4.3.5";
+		break;
+	case REMOTE_DOWN:
+		break;
+	}
+	return -1;
+}
+
+static int
+find_backend(struct monitor *m, const struct backend_about *about, char reply[SESSION_TEXT_MAX])
+{
+	const char *code = "4.3.0";
+	char why[BACKEND_WHY_MAX] = "";
+	int fd = m->remote == NULL ? start_backend(m, about, why, sizeof(why))
+				   : connect_backend(m, &code, why, sizeof(why));
+
+	if (fd >= 0)
+		return fd;
+	log_fault(m, "no back end", why);
+	(void)snprintf(reply, SESSION_TEXT_MAX,
+	    "421 %s %.255s Service not available, closing connection", code, m->name);
 	return -1;
 }
 
@@ -234,7 +282,7 @@ static bool
 answer_backend(struct monitor *m, const struct session_request *q)
 {
 	struct session_answer a = {.kind = SESSION_ASK_BACKEND};
-	char why[BACKEND_WHY_MAX] = "", fingerprint[KEY_FINGERPRINT_MAX];
+	char fingerprint[KEY_FINGERPRINT_MAX];
 	struct backend_about about;
 	int fd = -1;
 	bool sent;
@@ -242,12 +290,8 @@ answer_backend(struct monitor *m, const struct session_request *q)
 	if (!may_start(m, q->upgraded != 0) || !describe(m, q, &about, fingerprint))
 		return broke_bounds(m, "back end");
 	m->step = about.upgraded ? MONITOR_UPGRADED : MONITOR_PLAIN;
-	if (!is_shut_out(m, &about, a.text) &&
-	    (fd = start_backend(m, &about, why, sizeof(why))) < 0) {
-		log_fault(m, "no back end", why);
-		(void)snprintf(a.text, sizeof(a.text),
-		    "421 4.3.0 %.255s Service not available, closing connection", m->name);
-	}
+	if (!is_shut_out(m, &about, a.text))
+		fd = find_backend(m, &about, a.text);
 	a.granted = fd >= 0;
 	sent = request_answer(m->engine, &a, fd);
 	if (fd >= 0)
@@ -335,15 +379,16 @@ void
 monitor_run(struct monitor *m)
 {
 	struct session_request q;
-	enum request_result result;
+	enum request_result result = REQUEST_END;
 	char how[LAUNCH_HOW_MAX];
 
-	while ((result = request_receive(m->engine, &q)) == REQUEST_OK && serve_request(m, &q))
+	while ((m->remote == NULL || wall_in(m)) &&
+	       (result = request_receive(m->engine, &q)) == REQUEST_OK && serve_request(m, &q))
 		;
 	if (m->reported)
 		return;
 	if (result == REQUEST_BAD)
 		(void)broke_bounds(m, "request");
-	launch_end(m->engine_pid, !m->settled, how);
+	launch_end(m->engine_pid, !m->walled, how);
 	log_fault(m, "engine ended without a report", how);
 }

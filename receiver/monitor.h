@@ -1,7 +1,8 @@
 /*
  * monitor - the receiver's half that holds the key, makes the TCP pair, starts back ends and
  * logs, and never sees an octet of the client: it serves the engine's requests. It is root
- * until the last back end has started. Called by receiver/main.c.
+ * until the last back end has started; with one that is only connected to, never. Called by
+ * receiver/main.c.
  */
 #ifndef RECEIVER_MONITOR_H
 #define RECEIVER_MONITOR_H
@@ -13,6 +14,7 @@
 #include "lib/key.h"
 #include "libxpony/suite.h"
 #include "receiver/peers.h"
+#include "receiver/remote.h"
 
 /* What has been granted, in this order; each step is taken once. */
 enum monitor_step {
@@ -28,6 +30,7 @@ struct monitor {
 	pid_t engine_pid;
 	enum monitor_step step;
 	bool reported;
+	bool walled;  /* no privilege any more: it can start nothing */
 	bool settled; /* nothing is left to start: no key, no privilege any more */
 	uid_t user;   /* who we are then */
 	gid_t group;
@@ -36,6 +39,7 @@ struct monitor {
 	struct sockaddr_storage balancer; /* that brought the client; of no family: none did */
 	bool is_check;  /* the balancer itself is the client, to see us well */
 	char **backend; /* argv */
+	struct remote_sockets *remote; /* a TCP back end in its place; or NULL */
 	const struct suite_list *suites;
 	int rot;
 	const char *name;       /* in our greeting */

@@ -13,9 +13,6 @@ receiver=/usr/libexec/blackpony/blackpony-receiver
 mailer=/usr/libexec/blackpony/blackpony-mailer
 third=$relay_third
 
-# talk ARGUMENT...: the script on standard input, from the peer.
-talk() { host_run c python3 "$source/t/tools/talk.py" "$@" 2>&1; }
-
 # The documented configuration with TLS, a milter and a DNS block list.
 configure_b() {
 	{
@@ -66,61 +63,13 @@ services() {
 	wait_for 10 host_listens b 8891 || bail "the milter does not listen"
 }
 
-# The ways go on side by side, for sendmail slows down whoever names bad recipients.
-ways=() going=()
-way() { # NAME COMMAND...: that is how he comes; what he is told is in the file said.N
-	local file=$WORLD/said.${#ways[@]}
-	ways+=("$1")
-	"${@:2}" >"$file" 2>&1 &
-	going+=($!)
-}
-
-relaying() { relay_tries "$1" | talk "${@:2}"; }
-
-relaying_tls() {
-	{
-		printf '%s\n' 'EHLO peer.example' 'MAIL FROM:<x@c.test>' "RCPT TO:<$third>" RSET STARTTLS
-		relay_tries "$1"
-	} | talk "${@:2}"
-}
-
-# relaying_peer NAME ADDRESS ARGUMENT...: the independent peer, which can do what the mailer does not.
-relaying_peer() {
-	relay_tries "$1" | host_run c python3 "$source/t/lib/pony_peer.py" client "$2" 25 "${@:3}" 2>&1
-}
-
-# judge: what each of them was told.
-judge() {
-	local n said
-	wait "${going[@]}"
-	for n in "${!ways[@]}"; do
-		said=$(cat "$WORLD/said.$n")
-		case ${ways[n]} in
-		STARTTLS*)
-			like "$said" '^TLS ' "${ways[n]}: TLS"
-			like "$(sed '/^TLS/,$d' <<<"$said")" 'Relaying denied' "${ways[n]}: denied before it"
-			said=$(sed '1,/^TLS/d' <<<"$said")
-			;;
-		esac
-		relay_refused "${ways[n]}" "$said"
-	done
-}
-
 try_once() { printf '%s\n' 'EHLO peer.example' 'MAIL FROM:<x@c.test>' "RCPT TO:<${to:-$third}>" QUIT; }
 
 everywhere() {
-	way "plain, IPv4" relaying "plain, IPv4" 10.77.0.2
-	way "plain, IPv6" relaying "plain, IPv6" fd77::2
 	way "plain, v4-mapped" relaying "plain, v4-mapped" -p 2506 10.77.0.2
 	way "plain, dual-stack IPv6" relaying "plain, dual-stack IPv6" -p 2506 fd77::2
-	way "STARTTLS, IPv4" relaying_tls "STARTTLS, IPv4" 10.77.0.2
-	way "STARTTLS, IPv6" relaying_tls "STARTTLS, IPv6" fd77::2
-	way "XPONY, IPv4" relaying "XPONY, IPv4" $mailer '[10.77.0.2]'
-	way "XPONY, IPv6" relaying "XPONY, IPv6" $mailer '[IPv6:fd77::2]'
 	way "XPONY, v4-mapped" relaying "XPONY, v4-mapped" $mailer -p 2506 '[10.77.0.2]'
-	way "XPONY after EHLO" relaying_peer "XPONY after EHLO" fd77::2
-	way "XPONY, EHLO as early data" relaying_peer "XPONY, EHLO as early data" 10.77.0.2 --by hint --early
-	judge
+	every_way
 	is "$(host_log b | grep -c 'blackpony-receiver.* suite=mlkem768x25519-chachapoly, .*messages=2')" 3 \
 		"three of these sessions had the hybrid suite"
 	is "$(host_log b | grep -c 'blackpony-receiver.* suite=x25519-chachapoly, .*messages=2')" 2 "two the other"

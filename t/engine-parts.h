@@ -148,6 +148,7 @@ struct world {
 	bool no_client, no_server;
 	int rot_client, rot_server;
 	enum session_demand demand;
+	enum session_backend backend;
 	bool no_offer;
 	struct talker talker;
 	struct answerer answerer; /* the template of each back end or host */

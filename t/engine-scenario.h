@@ -63,6 +63,7 @@ struct scenario {
 	unsigned messages;
 	const char *suite;
 	enum session_demand demand;
+	enum session_backend backend;
 };
 
 #define R220 "220 blackpony.test ESMTP\r\n"
@@ -132,6 +133,7 @@ scenario_set(struct world *w, const struct scenario *sc, struct filter *f)
 	w->rot_client = w->rot_server = sc->how & ROT ? 13 : 0;
 	w->talker.script = sc->script;
 	w->demand = sc->demand;
+	w->backend = sc->backend;
 	w->answerer.rules = sc->rules;
 	w->answerer.delay = sc->delay;
 	w->answerer.mute = sc->how & MUTE;

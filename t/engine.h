@@ -67,6 +67,7 @@ new_session(struct world *w, struct end *e, enum session_role role)
 	c->offer = !w->no_offer;
 	c->keep = !server && w->keep;
 	c->demand = server ? (uint8_t)w->demand : 0;
+	c->backend = server ? (uint8_t)w->backend : 0;
 	suite_list_default(&c->suites);
 	crypto_scalarmult_base(c->s_public, w->secret[server]);
 	memset(e, 0, sizeof *e);

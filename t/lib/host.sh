@@ -32,7 +32,7 @@ add() { # add NAME HOME SHELL [GROUP]
 	else echo "$1:x:$number:" >>/etc/group; fi
 	echo "$1:x:$number:$gid:$1:$2:$3" >>/etc/passwd
 }
-for name in smmta smmsp blackpony blackpony-net postfix postdrop Debian-exim unbound; do
+for name in smmta smmsp blackpony blackpony-net postfix postdrop Debian-exim unbound opensmtpd opensmtpq; do
 	add "$name" /nonexistent /usr/sbin/nologin
 done
 for name in alice bob carol; do

@@ -14,6 +14,8 @@ layer_packages() {
 	inetd) printf '%s\n' 'openbsd-inetd netbase' xinetd ;;
 	systemd) echo systemd ;;
 	postfix) echo postfix netbase ;;
+	opensmtpd) echo opensmtpd libevent-2.1-7 libdb5.3 netbase ;;
+	exim-heavy) echo exim4-daemon-heavy exim4-base exim4-config netbase ;;
 	exim) echo exim4-daemon-light exim4-base exim4-config netbase ;;
 	nsd) echo nsd ;;
 	unbound) echo unbound dns-root-data ;;
