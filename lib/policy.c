@@ -45,6 +45,7 @@ struct parser {
 	char destination[NAME_SIZE];
 	int rank; /* of the best line so far; -1: none */
 	struct policy *best;
+	bool has_names;
 	struct once destinations;
 };
 
@@ -220,6 +221,7 @@ read_line(struct parser *s, const struct word *destination)
 			return false;
 	if (!settle(s, destination, &line, levels > 0))
 		return false;
+	s->has_names |= name[0] != '*' && name[0] != '[';
 	fits = rank(name, s->destination);
 	if (fits > s->rank) {
 		s->rank = fits;
@@ -256,6 +258,7 @@ policy_parse(struct policy *p, const char *path, const char *text, size_t n,
 		return words_fault(&s.words, &sought, "%s", wrong);
 	words_start(&s.words, path, text, n, why);
 	good = read_lines(&s);
+	p->has_names = s.has_names;
 	once_free(&s.destinations);
 	return good;
 }

@@ -49,6 +49,7 @@ struct policy {
 	size_t keys;
 	uint8_t key[POLICY_KEYS][32]; /* SHA-256 of listed keys (the fingerprints) */
 	unsigned line;                /* of the file; 0 for the default */
+	bool has_names; /* of the file: a line is about more than an address, and not * */
 };
 
 /* Reads path and finds the policy for a destination (domain, "[host]" or "[address]"). A

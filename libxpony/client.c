@@ -161,6 +161,11 @@ client_attribute(
 	const uint8_t *text;
 	size_t i, n, enhanced;
 
+	/* Who believes to hear the host itself names it in his own words. */
+	if (s->config->redirected && r->code >= 400) {
+		(void)buf_put(out, p, r->len);
+		return;
+	}
 	host_text(s, host, sizeof(host));
 	for (i = 0; i < r->lines; i++) {
 		char separator = i + 1 < r->lines ? '-' : ' ';
@@ -371,7 +376,8 @@ void
 client_answer(struct session *s, const struct session_answer *answer)
 {
 	if (answer == NULL) {
-		(void)dialogue_line(&s->near_out, "220 %s ESMTP", s->config->name);
+		if (!s->config->redirected)
+			(void)dialogue_line(&s->near_out, "220 %s ESMTP", s->config->name);
 		client_next_hop(s, SESSION_HOP_FIRST, "");
 		return;
 	}

@@ -159,12 +159,29 @@ verdict_command(struct session *s, enum smtp_verb verb)
 	}
 }
 
+/* In the host's place, and as if it were one that gives up: the MTA goes on to its next one.
+ * What a host has greeted with stays what it is. */
+static bool
+end_redirected(struct session *s)
+{
+	const bool temporary = s->client.verdict[0] == '4';
+
+	if (buf_room(&s->near_out) < DIALOGUE_REPLY_ROOM)
+		return false;
+	(void)dialogue_line(&s->near_out, "%.3s%s", temporary ? "421" : s->client.verdict,
+	    s->client.verdict + 3);
+	client_leave(s, false);
+	return true;
+}
+
 bool
 client_mail_verdict(struct session *s)
 {
 	const uint8_t *line;
 	size_t n;
 
+	if (s->config->redirected)
+		return end_redirected(s);
 	if (mta_ended(s)) {
 		client_leave(s, false);
 		return true;
@@ -394,7 +411,8 @@ client_mail_body(struct session *s, bool drain)
 	s->report.octets += n;
 	s->progress++;
 	if (ended && drain) {
-		(void)dialogue_line(&s->near_out, "%s", s->client.verdict);
+		if (!s->config->redirected)
+			(void)dialogue_line(&s->near_out, "%s", s->client.verdict);
 		engine_state(s, CLIENT_VERDICT);
 	} else if (ended) {
 		s->client.owed = s->pending = 1;

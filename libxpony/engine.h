@@ -74,6 +74,7 @@ struct client_part {
 	unsigned owed;                  /* replies that the MTA waits for */
 	char verdict[SESSION_TEXT_MAX]; /* what every RCPT is told, as a reply line */
 	bool told;                      /* TELL_DONE was sent */
+	bool greeted;                   /* redirected: the MTA was, which happens once */
 
 	/* With config->keep. */
 	struct buf ehlo;       /* the host's keywords as the MTA was told them; empty: not yet */

@@ -143,6 +143,10 @@ struct session_config {
 			      until its first command; 0: SESSION_PATIENCE */
 	uint8_t s_public[NOISE_KEY];
 	struct commitment commitment; /* server: what every client is promised */
+	/* client: the MTA believes that it speaks to the host itself, and has others to turn to.
+	 * So it is greeted only when the host has greeted, it hears refusals in the host's own
+	 * words, and a verdict of ours is a 421 and the end. */
+	bool redirected;
 	void (*random)(
 	    void *p, size_t n); /* ephemeral secrets: randombytes_buf outside tests */
 };

@@ -15,6 +15,7 @@
 #include "mailer/keeper.h"
 #include "mailer/monitor.h"
 #include "mailer/probe.h"
+#include "mailer/redirected.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@
 #include <errno.h>
 #include <getopt.h>
 #include <grp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,6 +49,8 @@ struct settings {
 	int rot;
 	int keep; /* seconds */
 	bool probe, json;
+	bool redirected; /* -r: host is this one */
+	char redirected_host[REDIRECTED_HOST_MAX];
 };
 
 static void
@@ -55,6 +60,8 @@ usage(FILE *out)
 	    "usage: " NAME " [-46v] [-b source-address] [-d pins] [-i queue-id] [-k hostkey]\n"
 	    "                        [-K seconds] [-p port] [-P policy] [-s suites]\n"
 	    "                        [-t seconds] [-w own-names-file] host\n"
+	    "       " NAME " -r [-v] [-b source-address] [-d pins] [-k hostkey] [-K seconds]\n"
+	    "                        [-P policy] [-s suites] [-t seconds]\n"
 	    "       " NAME " --probe [--json] [-46] [-b source-address] [-d pins]\n"
 	    "                        [-k hostkey] [-p port] [-P policy] [-s suites]\n"
 	    "                        [-t seconds] [-w own-names-file] host\n");
@@ -157,6 +164,9 @@ parse_option(struct settings *set, int option, char *verdict, size_t cap)
 	case 'p':
 	case 't':
 		return parse_number_option(set, option, verdict, cap);
+	case 'r':
+		set->redirected = true;
+		break;
 	case 'R':
 		set->probe = true;
 		break;
@@ -182,6 +192,21 @@ default_own_names(void)
 	return access(OWN_NAMES_FILE, F_OK) == 0 || errno != ENOENT ? OWN_NAMES_FILE : NULL;
 }
 
+/* The MTA's connection says where it was going. */
+static bool
+take_redirected(struct settings *set, char *verdict, size_t cap)
+{
+	const int on = 1;
+	char why[ROUTE_TEXT];
+
+	if (!redirected_from(
+		STDIN_FILENO, set->redirected_host, &set->route.port, why, sizeof(why)))
+		return fault(verdict, cap, "%s", why);
+	set->host = set->redirected_host;
+	(void)setsockopt(STDIN_FILENO, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return true;
+}
+
 static bool
 parse(struct settings *set, int argc, char **argv, char *verdict, size_t cap)
 {
@@ -197,11 +222,16 @@ parse(struct settings *set, int argc, char **argv, char *verdict, size_t cap)
 	    .route = {.family = AF_UNSPEC, .port = 25}};
 	suite_list_default(&set->suites);
 	opterr = 0;
-	while ((option = getopt_long(argc, argv, "46vb:d:i:k:K:p:P:s:t:w:", longs, NULL)) != -1)
+	while (
+	    (option = getopt_long(argc, argv, "46rvb:d:i:k:K:p:P:s:t:w:", longs, NULL)) != -1)
 		if (!parse_option(set, option, verdict, cap))
 			return false;
 	if (set->json && !set->probe)
 		return fault(verdict, cap, "--json goes with --probe");
+	if (set->redirected && !set->probe && argc == optind)
+		return take_redirected(set, verdict, cap);
+	if (set->redirected)
+		return fault(verdict, cap, "-r goes without a host, and not with --probe");
 	if (argc - optind != 1)
 		return fault(verdict, cap, "exactly one host is wanted");
 	set->host = argv[optind];
@@ -313,8 +343,16 @@ check_policy(const struct settings *set, struct monitor *m)
 	char why[POLICY_REASON_MAX];
 	struct policy policy;
 
-	if (policy_find(&policy, set->policy_file, "localhost", why))
-		return true;
+	if (policy_find(&policy, set->policy_file, "localhost", why)) {
+		if (!set->redirected || !policy.has_names)
+			return true;
+		/* Whom the mail is for is not known here, and what is demanded for him is not
+		 * to be passed over. */
+		(void)snprintf(why, sizeof(why),
+		    "%.200s: has lines for names, and -r knows addresses and * alone; give it "
+		    "another file with -P",
+		    set->policy_file);
+	}
 	(void)fault(m->verdict, sizeof(m->verdict), "%s", why);
 	return false;
 }
@@ -375,6 +413,7 @@ deliver(const struct settings *set, bool parsed, const char *verdict)
 	    .suites = set->suites,
 	    .rot = set->rot,
 	    .offer = true,
+	    .redirected = set->redirected,
 	    .keep = set->keep > 0 && set->rot == 0,
 	    .random = randombytes_buf};
 	struct keep kept = {.directory = set->pins_directory,

@@ -18,6 +18,7 @@ layer_packages() {
 	exim-heavy) echo exim4-daemon-heavy exim4-base exim4-config netbase ;;
 	exim) echo exim4-daemon-light exim4-base exim4-config netbase ;;
 	nsd) echo nsd ;;
+	nft) echo nftables ;;
 	unbound) echo unbound dns-root-data ;;
 	dig) echo bind9-dnsutils ;;
 	faketime) echo libfaketime ;;

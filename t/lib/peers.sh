@@ -30,6 +30,15 @@ peer() {
 peers_args='blackpony-mailer -t 3 -i $i $h'
 
 peers_start() {
+	peers_hosts
+	# shellcheck disable=SC2086 # words
+	host_start a 10.77.0.1 fd77::1 sendmail ${peers_layers-}
+	pony_host a "${peers_mc:-$world_src/doc/sendmail.mc.example}" \
+		"-DBLACKPONY_MAILER_ARGS=$peers_args" "$@"
+}
+
+# peers_hosts: the hosts alone, in the zone served from the next host_start or world_dns on.
+peers_hosts() {
 	world_box far far.test
 	host_ip4[far]=10.77.0.3 host_ip6[far]=fd77::3
 	host_plug far
@@ -37,10 +46,6 @@ peers_start() {
 	printf '%s' "$peer_table" | host_put far /etc/peers
 	host_spawn far peers python3 "$world_src/t/tools/peers.py" /etc/peers /var/log/peers
 	printf '%s' "$zone_lines" | world_zone $p
-	# shellcheck disable=SC2086 # words
-	host_start a 10.77.0.1 fd77::1 sendmail ${peers_layers-}
-	pony_host a "${peers_mc:-$world_src/doc/sendmail.mc.example}" \
-		"-DBLACKPONY_MAILER_ARGS=$peers_args" "$@"
 	wait_for 10 grep -q ready "$(host_root far)/var/log/peers.out" || world_die "no peers"
 }
 
