@@ -148,6 +148,10 @@ nothing_beside() {
 	like "$(host_as "$mta" alice python3 "$talk" -p 2525 127.0.0.1 </dev/null)" '^421 4\.3\.5 .*not redirected' \
 		"$mta: who connects to the service himself gets nothing"
 	like "$(host_as "$mta" alice python3 "$talk" -p 2525 ::1 </dev/null)" '^421 4\.3\.5 ' "$mta: nor by IPv6"
+	like "$(host_run "$mta" python3 "$talk" $mailer -r <<<QUIT)" '^421 4\.3\.5 .*standard input is no connection' \
+		"$mta: nor who starts it"
+	like "$(host_run "$mta" python3 "$talk" $mailer -r xp.$p <<<QUIT)" '^421 4\.3\.5 .*-r goes without a host' \
+		"$mta: and it takes no host"
 	nok "$mta: and from other hosts it cannot be reached" host_run far python3 "$talk" -p 2525 "${host_ip4[$mta]}" </dev/null
 	host_kill "$mta" inetd
 	post_letter "$mta-alone" u@xp.$p

@@ -162,6 +162,7 @@ struct world {
 	bool cut_both; /* an end in one direction ends the other too */
 	void *hook;
 	bool keep;              /* the client was started with -K */
+	bool redirected;        /* the client was started with -r */
 	bool kept;              /* the first hop is a kept session, and the answerer is on the wire */
 	bool host_waits;        /* the server's deadlines are longer than all of the client's */
 	bool rules_once;        /* the answerer's rules are the first host's */

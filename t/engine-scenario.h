@@ -47,6 +47,7 @@
 #define NO_HINT 16    /* a filter takes the offer out of the greeting */
 #define NO_KEYWORD 32 /* and one out of the EHLO reply */
 #define MUTE 64       /* the answerer never greets */
+#define REDIRECTED 128 /* the talker believes to hear the host itself */
 
 struct scenario {
 	const char *name;
@@ -130,6 +131,7 @@ scenario_set(struct world *w, const struct scenario *sc, struct filter *f)
 	w->no_client = sc->how & NO_CLIENT;
 	w->no_server = sc->how & NO_SERVER;
 	w->no_offer = sc->how & NO_OFFER;
+	w->redirected = sc->how & REDIRECTED;
 	w->rot_client = w->rot_server = sc->how & ROT ? 13 : 0;
 	w->talker.script = sc->script;
 	w->demand = sc->demand;

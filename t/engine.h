@@ -66,6 +66,7 @@ new_session(struct world *w, struct end *e, enum session_role role)
 	c->rot = server ? w->rot_server : w->rot_client;
 	c->offer = !w->no_offer;
 	c->keep = !server && w->keep;
+	c->redirected = !server && w->redirected;
 	c->demand = server ? (uint8_t)w->demand : 0;
 	c->backend = server ? (uint8_t)w->backend : 0;
 	suite_list_default(&c->suites);
