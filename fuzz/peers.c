@@ -1,5 +1,5 @@
 /*
- * peers - the peers file (receiver/peers.h).
+ * peers - the peers file (receiver/peers.h), and that of load balancers (receiver/balancers.h).
  *
  * Input: the client's family and 16 octets of its address; then the file.
  */
@@ -7,6 +7,7 @@
 
 #include <netinet/in.h>
 
+#include "receiver/balancers.h"
 #include "receiver/peers.h"
 
 static const char path[] = "/p";
@@ -53,6 +54,20 @@ ask_again(const struct peers *want, const uint8_t *text, size_t n,
 	free(reversed);
 }
 
+static void
+read_balancers(const uint8_t *text, size_t n, const struct sockaddr_storage *client)
+{
+	char why[BALANCERS_REASON_MAX];
+	struct balancers b, nobody;
+	bool good = balancers_parse(&b, path, (const char *)text, n, client, why);
+
+	HOLDS(good || (strlen(why) > 3 && strlen(why) < sizeof why && is_printable(why)));
+	HOLDS(!b.listed || (good && b.count > 0));
+	/* A fault is one for everybody, and is found by whoever looks. */
+	HOLDS(good == balancers_parse(&nobody, path, (const char *)text, n, NULL, why));
+	HOLDS(!nobody.listed && nobody.count == b.count);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
@@ -72,6 +87,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 		ask_again(&peers, in.p, in.left, &client);
 		(void)peers_has_key(&peers, public);
 	}
+	read_balancers(in.p, in.left, &client);
 	/* A fault is one for every client. */
 	HOLDS(good == peers_parse(&nobody, path, (const char *)in.p, in.left, NULL, why));
 	HOLDS(!good || (nobody.line == 0 && nobody.networks == peers.networks));
