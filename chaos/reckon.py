@@ -167,7 +167,7 @@ class Reckoning:
         there = collections.Counter(copy.id for copy in self.copies)
         for identity in self.acknowledged:
             if not there[identity]:
-                yield "acknowledged, but not there: %s" % identity
+                yield "acknowledged, but not there: %s" % re.sub(r".* stat=", "", identity)
         for identity, count in there.items():
             if count > 1:
                 yield "%d times from b's own queue, as %s" % (count, identity)
