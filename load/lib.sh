@@ -44,9 +44,9 @@ load_hosts() {
 	host_spawn b watch-crowd python3 "$load/letters.py" watch /var/mail/box/crowd
 }
 
-# What thousands of sessions at once need of a host, beyond its defaults (doc/TESTING.md). inetd has a backlog of ten: with
-# SYN cookies a client whose last ACK finds no room there believes that it is connected, and waits for a greeting that never
-# comes; without them it is tried again.
+# What thousands of sessions at once need of a host, beyond its defaults (doc/TESTING.md). inetd's queue has 128
+# places: with SYN cookies a client whose last ACK finds no room there believes that it is connected, and waits for a greeting
+# that never comes; without them it is tried again.
 load_room() {
 	local host
 	for host in b c; do
