@@ -7,6 +7,7 @@
 #   cannot ROW UNIT VARIANT WHY       there is none
 #   ways_start                        the hosts and all that listens
 #   mailer NAME OPTION...             a mailer of a's that is blackpony's with these options
+#   nothing_mailer                    the one that does nothing (nothing-mailer.c)
 #   rtt MILLISECONDS                  from now on between a and b; rtt_lines MILLISECONDS... first
 #   forgotten                         a knows nothing of other hosts any more
 #   letter DOMAIN                     a message of 1 KB
@@ -126,6 +127,12 @@ mailer() {
 	shift
 	host_run a sed -n "/^Mblackpony,/,/A=/{ s/^Mblackpony/M$name/; s/A=blackpony-mailer/& $*/; p }" $cf >"$WORLD/mailer"
 	host_run a tee -a $cf <"$WORLD/mailer" >/dev/null
+}
+
+nothing_mailer() {
+	host_put a /usr/libexec/blackpony/nothing-mailer 755 <"$abs_top_builddir/bench/nothing-mailer"
+	mailer nothing
+	host_run a sed -i '/^Mnothing,/,/A=/s|blackpony/blackpony-mailer|blackpony/nothing-mailer|' /etc/mail/sendmail.cf
 }
 
 # No session is resumed, as between hosts that never met.

@@ -2,7 +2,8 @@
 # tunnels, host b takes, with bench/stub in the place of a mail server. Sourced by rows after lib.sh and cpu.sh.
 #
 #   load_start                the hosts, with control groups (cpu.sh)
-#   load_inetd LINE...        inetd on b. $receiver begins a line of blackpony-receiver's; $stub is the program
+#   load_inetd LINE...        inetd on b. $receiver begins a line of blackpony-receiver's; $stub is the program;
+#                             $floor begins a line of what is left of the receiver without its work (floor.c)
 #   load_static               b has the receiver of a build with --enable-static-deps as well; $static_receiver
 #                             begins its line. In a quick run there is none: $has_static is empty
 #   load_tunnels              a:1465 leads to b:2500 through stunnel, a:8025 through spiped
@@ -16,6 +17,7 @@ stub=/usr/libexec/blackpony/stub
 # No limits: one client has all sessions here. And no look-up of its name, of which there is nothing to learn.
 receiver='/usr/libexec/blackpony/blackpony-receiver blackpony-receiver -m 0 -M 0 -L 0 -n mail.b.test'
 static_receiver=${receiver/blackpony-receiver/static-receiver} has_static=
+floor="/usr/libexec/blackpony/floor floor /usr/libexec/blackpony/empty /run/blackpony/net"
 client_on=() # a command before the client's
 
 load_start() {
@@ -26,6 +28,7 @@ load_start() {
 	pony_host a
 	pony_host b
 	host_put b "$stub" 755 <"$world_build/bench/stub"
+	host_put b "${floor%% *}" 755 <"$world_build/bench/floor"
 }
 
 client() {

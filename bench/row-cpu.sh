@@ -3,7 +3,8 @@
 # sending side: of all processes of that host, from the start of the first to the end of the last.
 #   The receiving side gets its mail from bench/client (or through stunnel), whose time is not in it; blackpony's
 # back end and what it is compared with are the same sendmail -bs. Accepted mail is thrown away there.
-#   The sending side is sendmail, started for each message, with either of its mailers; and Postfix's daemons.
+#   The sending side is sendmail, started for each message, with either of its mailers; and Postfix's daemons. What
+# a program mailer costs sendmail in any case is told by one that does nothing.
 . "${0%/*}/lib.sh"
 . "${0%/*}/cpu.sh"
 . "${0%/*}/load.sh"
@@ -47,7 +48,7 @@ measure() {
 	receive q 'Postfix plain' -r bob@postfix-plain.test -p "${way_address[postfix-plain]}" 25
 	receive q 'Postfix STARTTLS' -r bob@postfix-starttls.test -p 10.77.0.1 2525
 	receive q 'Postfix STARTTLS, resumed' -r bob@postfix-starttls.test -p 10.77.0.1 2526
-	for way in hybrid classical bs starttls; do
+	for way in hybrid classical bare bs starttls nothing; do
 		sendmail_of $way
 		send a $way "${sendmail[@]}" -odi
 	done
@@ -56,6 +57,7 @@ measure() {
 }
 
 ways_start
+nothing_mailer
 cpu_start || { echo "no control groups"; exit 1; }
 load_starttls "${way_address[postfix-starttls]}"
 for host in a b p q; do

@@ -1,12 +1,13 @@
 #!/bin/bash
 # row-memory - what an idle session needs of memory: PSS of its processes, with many sessions at once, for they share
-# pages with one another. A session has been upgraded, where that is on offer, and has had its EHLO reply. Back ends
+# pages with one another. A session has been upgraded, where that is on offer, has had its EHLO reply and has been idle
+# for two seconds: after one, blackpony's processes give back what they do not need. Back ends
 # are not counted: bench/stub is behind blackpony-receiver.
 . "${0%/*}/lib.sh"
 . "${0%/*}/cpu.sh"
 . "${0%/*}/load.sh"
 
-row='PSS of an idle session' unit=kB sessions=20
+row='PSS of an idle session' unit=kB sessions=20 idle=2 # seconds
 [ "$mode" = full ] || sessions=10
 
 # counted HOST PROCESS OLD: the host's processes of that name, but for the old ones.
@@ -35,6 +36,7 @@ measure() {
 	coproc CLIENT { host_run a "$world_build/bench/client" -i -n $sessions "$@"; }
 	exec {end}>&"${CLIENT[1]}"
 	if read -r said <&"${CLIENT[0]}" && [ "$said" = idle ]; then
+		sleep $idle
 		sample "$row" $unit "$variant" "$(pss "$host" "$process" "$old")"
 	else
 		cannot "$row" $unit "$variant" "no sessions"
@@ -51,13 +53,14 @@ host_sendmail b "$WORLD/daemon.mc" -DconfDONT_PROBE_INTERFACES=True
 host_daemon b
 load_inetd "25 stream tcp nowait $receiver -- $stub" \
 	"2501 stream tcp nowait $static_receiver -- $stub" \
-	"2502 stream tcp nowait /usr/sbin/sendmail-mta sendmail -bs -Am"
+	"2504 stream tcp nowait $floor $stub" "2502 stream tcp nowait /usr/sbin/sendmail-mta sendmail -bs -Am"
 load_postfix
 load_starttls 10.77.0.4
 load_static
 for ((pass = 1; pass <= passes; pass++)); do
 	measure blackpony b blackpony-receiver 10.77.0.2 25
 	[ -z "$has_static" ] || measure 'blackpony, static libraries' b static-receiver 10.77.0.2 2501
+	measure 'processes and walls alone' b floor -p 10.77.0.2 2504
 	measure 'Postfix smtpd, STARTTLS' q smtpd -p 10.77.0.1 2525
 	measure 'sendmail -bd, plain' b sendmail-mta -p 10.77.0.2 2503
 	measure 'sendmail -bs, plain' b sendmail-mta -p 10.77.0.2 2502

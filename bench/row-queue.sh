@@ -59,9 +59,7 @@ measure() {
 
 ways_start
 ! has_kept || ways+=(kept)
-host_put a /usr/libexec/blackpony/nothing-mailer 755 <"$abs_top_builddir/bench/nothing-mailer"
-mailer nothing
-host_run a sed -i '/^Mnothing,/,/A=/s|blackpony/blackpony-mailer|blackpony/nothing-mailer|' /etc/mail/sendmail.cf
+nothing_mailer
 for ((pass = 1; pass <= passes; pass++)); do
 	for way in "${ways[@]}"; do
 		measure "$way"

@@ -6,6 +6,7 @@
  */
 #include "relay.h"
 #include "clock.h"
+#include "idle.h"
 #include "pace.h"
 #include "request.h"
 
@@ -41,6 +42,7 @@ struct turn {
 	bool near_eof, far_eof;
 	bool near_shut;
 	bool told; /* the monitor has the report */
+	bool idle; /* nothing has come for a while */
 };
 
 static void
@@ -295,6 +297,33 @@ poll_set(struct turn *t, struct pollfd p[FDS])
 			p[i].fd = -1; /* else a hang-up nobody reads would spin the loop */
 }
 
+/* Not woken for as long as it was set: what is not needed meanwhile is given back. */
+static void
+become_idle(struct turn *t)
+{
+	size_t n;
+	void *unused = session_unused(t->s, &n);
+
+	idle_give_back(unused, n);
+	t->idle = true;
+}
+
+static int
+wait_for(struct turn *t, struct pollfd p[FDS])
+{
+	int left = (int)pace_left(&t->pace, clock_ms()), ready;
+
+	if (!t->idle && left > IDLE_MS) {
+		if ((ready = poll(p, FDS, IDLE_MS)) != 0)
+			return ready;
+		become_idle(t);
+		left -= IDLE_MS;
+	}
+	ready = poll(p, FDS, left);
+	t->idle = ready == 0;
+	return ready;
+}
+
 static void
 wait_and_move(struct turn *t)
 {
@@ -302,7 +331,7 @@ wait_and_move(struct turn *t)
 	int ready;
 
 	poll_set(t, p);
-	ready = poll(p, FDS, (int)pace_left(&t->pace, clock_ms()));
+	ready = wait_for(t, p);
 	/* Also with octets there: who always has some shall not outlast his deadline. */
 	if (!pace_end(&t->pace, clock_ms())) {
 		session_fail(t->s, ERR_TIMEOUT);

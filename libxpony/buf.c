@@ -25,6 +25,18 @@ buf_take(struct buf *b, size_t limit)
 	return buf_reserve(b, &room) != NULL;
 }
 
+void
+buf_lend(struct buf *b, uint8_t *memory, size_t limit)
+{
+	*b = (struct buf){.data = memory, .limit = limit, .lent = true};
+#ifdef BLACKPONY_SANITIZERS
+	/* Memory of its own, whose ends are watched. */
+	b->lent = false;
+	if ((b->data = malloc(limit)) == NULL)
+		abort();
+#endif
+}
+
 /* Of the octets only those that wait are still there; who fails having written into what
  * buf_reserve() gave him wipes it. To wipe all of a queue would first have the kernel make it.
  */
@@ -34,7 +46,8 @@ buf_free(struct buf *b)
 	if (b == NULL)
 		return;
 	buf_clear(b);
-	free(b->data);
+	if (!b->lent)
+		free(b->data);
 	buf_init(b, b->limit);
 }
 
@@ -140,7 +153,7 @@ buf_hand_over(struct buf *from, struct buf *to)
 	const struct buf held = *from;
 
 	if (from->data == NULL || to->data == NULL || from->limit != to->limit ||
-	    buf_len(to) > 0)
+	    from->lent != to->lent || buf_len(to) > 0)
 		return false;
 	*from = *to;
 	*to = held;

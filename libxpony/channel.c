@@ -10,13 +10,29 @@
 #define FULL_FLIGHT                                                                            \
 	31744 /* the largest flight in one record that Padme leaves as it is: 31 * 2^10 */
 
-bool
-channel_init(struct channel *c)
+static size_t
+wire_out_max(void)
+{
+	return CHANNEL_QUEUE + record_flight_max(CHANNEL_QUEUE);
+}
+
+size_t
+channel_memory(void)
+{
+	return 2 * CHANNEL_QUEUE + CHANNEL_QUEUE + RECORD_WIRE_MAX + wire_out_max();
+}
+
+void
+channel_init(struct channel *c, uint8_t *memory)
 {
 	memset(c, 0, sizeof(*c));
-	return buf_take(&c->in, CHANNEL_QUEUE) && buf_take(&c->out, CHANNEL_QUEUE) &&
-	       buf_take(&c->wire_in, CHANNEL_QUEUE + RECORD_WIRE_MAX) &&
-	       buf_take(&c->wire_out, CHANNEL_QUEUE + record_flight_max(CHANNEL_QUEUE));
+	buf_lend(&c->in, memory, CHANNEL_QUEUE);
+	memory += CHANNEL_QUEUE;
+	buf_lend(&c->out, memory, CHANNEL_QUEUE);
+	memory += CHANNEL_QUEUE;
+	buf_lend(&c->wire_in, memory, CHANNEL_QUEUE + RECORD_WIRE_MAX);
+	memory += CHANNEL_QUEUE + RECORD_WIRE_MAX;
+	buf_lend(&c->wire_out, memory, wire_out_max());
 }
 
 void
@@ -105,12 +121,17 @@ channel_ended(const struct channel *c)
 }
 
 bool
+channel_is_empty(const struct channel *c)
+{
+	return buf_len(&c->in) + buf_len(&c->out) + buf_len(&c->wire_in) +
+		   buf_len(&c->wire_out) ==
+	       0;
+}
+
+bool
 channel_is_quiet(const struct channel *c)
 {
-	return !channel_ended(c) && !c->shut &&
-	       buf_len(&c->in) + buf_len(&c->out) + buf_len(&c->wire_in) +
-			   buf_len(&c->wire_out) ==
-		   0;
+	return !channel_ended(c) && !c->shut && channel_is_empty(c);
 }
 
 /* A whole one that waits for room in `in` is nobody's debt. */

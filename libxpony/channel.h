@@ -28,8 +28,9 @@ struct channel {
 	bool deaf;             /* nothing more is read */
 };
 
-/* Takes all its memory: false when there is none. */
-bool channel_init(struct channel *c);
+/* How much memory its queues want, and who lends it. */
+size_t channel_memory(void);
+void channel_init(struct channel *c, uint8_t *memory);
 void channel_free(struct channel *c); /* wipes */
 /* For another connection: wiped and empty, in clear. */
 void channel_reset(struct channel *c);
@@ -49,7 +50,9 @@ enum err channel_decode(struct channel *c);
 /* True when no octet will come any more: socket ended, or the peer's close was read. */
 bool channel_ended(const struct channel *c);
 
-/* Nothing waits in it, either way, and it goes on. */
+/* Nothing waits in it, either way. */
+bool channel_is_empty(const struct channel *c);
+/* The same, and it goes on. */
 bool channel_is_quiet(const struct channel *c);
 /* True when the rest of a record is still to come. */
 bool channel_is_amid(const struct channel *c);
@@ -58,12 +61,12 @@ bool channel_is_amid(const struct channel *c);
 const uint8_t *channel_output(const struct channel *c, size_t *n);
 void channel_written(struct channel *c, size_t n);
 
-/* Seals what waits in out; what is in clear waits there until the socket takes it. all == false:
- * only full records, so that the rest may still join them. */
+/* Seals what waits in out; what is in clear waits there until the socket takes it. all ==
+ * false: only full records, so that the rest may still join them. */
 enum err channel_flush(struct channel *c, bool all);
 /* Says the end, behind what waits in out: with records that is the last flight, sealed with the
- * close. The socket may be shut once out and wire_out are empty. ERR_LIMIT while wire_out has no
- * room for it: then nothing is said yet. */
+ * close. The socket may be shut once out and wire_out are empty. ERR_LIMIT while wire_out has
+ * no room for it: then nothing is said yet. */
 enum err channel_shut(struct channel *c);
 
 /* From now on records (taking over `record`, also on a fault), or ROTn. What waits in `out`

@@ -77,8 +77,8 @@ struct client_part {
 	bool greeted;                   /* redirected: the MTA was, which happens once */
 
 	/* With config->keep. */
-	struct buf ehlo;       /* the host's keywords as the MTA was told them; empty: not yet */
-	bool open;             /* a transaction has begun and was not ended by its dot */
+	struct buf ehlo; /* the host's keywords as the MTA was told them; empty: not yet */
+	bool open;       /* a transaction has begun and was not ended by its dot */
 	unsigned transactions; /* with this host */
 	bool asked;            /* KEPT: ASK_MAIL was sent */
 	bool behind;           /* the near side is another engine, which speaks to the MTA */
@@ -93,6 +93,8 @@ struct session {
 	uint64_t progress;
 	struct channel far;
 	struct buf near_in, near_out;
+	uint8_t *queues; /* the memory of these and of `far` */
+	size_t queues_size;
 	bool near_eof, near_shut;
 
 	struct session_request request;
@@ -122,7 +124,8 @@ enum err engine_start_records(struct session *s, struct record *record);
 void engine_note_reply(struct session *s, int code, const uint8_t *p, size_t n);
 bool engine_raw(struct session *s);
 unsigned engine_patience(const struct session *s);
-/* In RAW nobody can tell who waits for whom. What sendmail allows itself, octets buying more. */
+/* In RAW nobody can tell who waits for whom. What sendmail allows itself, octets buying more.
+ */
 #define ENGINE_PATIENCE_RAW 3900
 
 /* One step; true when something moved. */

@@ -7,6 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In one piece, so that an idle session's can be given back (session_unused()). */
+static bool
+take_queues(struct session *s)
+{
+	s->queues_size = channel_memory() + 2 * NEAR_QUEUE;
+	if ((s->queues = malloc(s->queues_size)) == NULL)
+		return false;
+	buf_lend(&s->near_in, s->queues, NEAR_QUEUE);
+	buf_lend(&s->near_out, s->queues + NEAR_QUEUE, NEAR_QUEUE);
+	channel_init(&s->far, s->queues + 2 * NEAR_QUEUE);
+	return true;
+}
+
 struct session *
 session_new(const struct session_config *config)
 {
@@ -15,9 +28,7 @@ session_new(const struct session_config *config)
 	if ((s = calloc(1, sizeof(*s))) == NULL)
 		return NULL;
 	s->config = config;
-	if (!channel_init(&s->far) || !buf_take(&s->near_in, NEAR_QUEUE) ||
-	    !buf_take(&s->near_out, NEAR_QUEUE) ||
-	    !buf_take(&s->client.held, SMTP_COMMAND_MAX) ||
+	if (!take_queues(s) || !buf_take(&s->client.held, SMTP_COMMAND_MAX) ||
 	    (config->keep && !client_kept_init(s))) {
 		session_free(s);
 		return NULL;
@@ -40,6 +51,7 @@ session_free(struct session *s)
 	buf_free(&s->client.held);
 	buf_free(&s->client.ehlo);
 	buf_free(&s->client.replay);
+	free(s->queues);
 	sodium_memzero(s, sizeof(*s));
 	free(s);
 }
@@ -226,6 +238,15 @@ session_written(struct session *s, enum session_side side, size_t n)
 		channel_written(&s->far, n);
 	else
 		buf_drop(&s->near_out, n);
+}
+
+void *
+session_unused(const struct session *s, size_t *n)
+{
+	*n = s->queues_size;
+	if (buf_len(&s->near_in) + buf_len(&s->near_out) > 0 || !channel_is_empty(&s->far))
+		*n = 0;
+	return s->queues;
 }
 
 bool

@@ -6,9 +6,9 @@
  * Bytes in, bytes out: it reads no descriptor, knows no clock and holds no long-term key.
  * lib/relay.c moves the octets, keeps the deadlines and carries the requests to the monitor.
  *
- * A turn: read into session_reserve()/session_commit(), tell session_eof() or session_reset(), call session_run(),
- * write session_output()/session_written(), send session_request() to the monitor and bring its
- * answer with session_answer(). Repeat until session_is_over().
+ * A turn: read into session_reserve()/session_commit(), tell session_eof() or session_reset(),
+ * call session_run(), write session_output()/session_written(), send session_request() to the
+ * monitor and bring its answer with session_answer(). Repeat until session_is_over().
  */
 #ifndef XPONY_SESSION_H
 #define XPONY_SESSION_H
@@ -26,7 +26,7 @@ enum session_side { SESSION_NEAR, SESSION_FAR };
 #define SESSION_TEXT_MAX 400
 #define SESSION_KEEP_MAILS 100  /* transactions in one kept session, at most */
 #define SESSION_KEEP_SECONDS 60 /* that it waits for the next mail, at most */
-#define SESSION_PATIENCE 300 /* RFC 5321 section 4.5.3.2 asks for 5 minutes at most places */
+#define SESSION_PATIENCE 300    /* RFC 5321 section 4.5.3.2 asks for 5 minutes at most places */
 
 /* What the engine asks of the monitor. All fields are the engine's word: the monitor checks
  * them. */
@@ -42,9 +42,9 @@ enum session_request_kind {
 	SESSION_TELL_DONE,   /* the mail's part is over: `report`; no answer */
 	SESSION_TELL_SETTLED, /* server: the plain back end stays, an upgrade would come too
 				 late; no answer */
-	SESSION_ASK_MAIL, /* client: the mail's part is over: `report`; another mail for the
-			     same host would find the session ready: the answer brings its
-			     near side, or is no */
+	SESSION_ASK_MAIL,     /* client: the mail's part is over: `report`; another mail for the
+				 same host would find the session ready: the answer brings its
+				 near side, or is no */
 };
 
 enum session_hop_reason {
@@ -122,8 +122,8 @@ struct session_answer {
 				greeting and EHLO reply come from there, and neither offer nor
 				handshake */
 	uint8_t dh[NOISE_KEY];
-	uint8_t key[NOISE_KEY];         /* HOP, kept: the host's key */
-	char suite[SUITE_NAME_MAX + 1]; /* HOP, kept: its suite */
+	uint8_t key[NOISE_KEY];            /* HOP, kept: the host's key */
+	char suite[SUITE_NAME_MAX + 1];    /* HOP, kept: its suite */
 	char host[SESSION_HOST_MAX];       /* HOP: host name; without one its address */
 	char address[SESSION_ADDRESS_MAX]; /* HOP: "[192.0.2.1]" */
 	char text[SESSION_TEXT_MAX]; /* not granted: an SMTP reply without CRLF, for the MTA or
@@ -172,13 +172,16 @@ void session_written(struct session *s, enum session_side side, size_t n);
 /* The output of the far side is not the whole flight: its rest, or the end, comes at once or
  * within moments. */
 bool session_goes_on(const struct session *s);
+/* The memory of all queues. While none has anything in it, *n octets of that are there, which
+ * need not be kept; else 0. */
+void *session_unused(const struct session *s, size_t *n);
 /* All output of that side is written and no more will come: its sending half may be shut. */
 bool session_shut(const struct session *s, enum session_side side);
 
 /* The next request, once; NULL when there is none. */
 const struct session_request *session_request(struct session *s);
-/* The monitor's answer. For BACKEND, MAIL and HOP the caller has by then put the new descriptor in
- * the place of the old near or far one; buffers of that side are new. */
+/* The monitor's answer. For BACKEND, MAIL and HOP the caller has by then put the new descriptor
+ * in the place of the old near or far one; buffers of that side are new. */
 void session_answer(struct session *s, const struct session_answer *answer);
 
 /* A deadline passed, or something of ours failed: ends the session as that fault says. */
@@ -186,8 +189,9 @@ void session_fail(struct session *s, enum err fault);
 
 /* Seconds that the session may stay without session_progress() changing. */
 unsigned session_timeout(const struct session *s);
-/* Seconds of patience with the far side, which owes us something: the rest of a line, a reply, a
- * record or a body that it has begun, or the room for what we have for it. 0: it owes nothing.
+/* Seconds of patience with the far side, which owes us something: the rest of a line, a reply,
+ * a record or a body that it has begun, or the room for what we have for it. 0: it owes
+ * nothing.
  */
 unsigned session_patience(const struct session *s);
 uint64_t session_progress(const struct session *s);

@@ -80,6 +80,30 @@ test_hand_over(void)
 }
 
 static void
+test_lent(void)
+{
+	uint8_t memory[2][8];
+	struct buf from, to, own;
+
+	buf_lend(&from, memory[0], 8);
+	buf_lend(&to, memory[1], 8);
+	ok(buf_puts(&from, "12345678") && !buf_puts(&from, "9"), "lent memory is a queue's");
+	ok(buf_hand_over(&from, &to) && holds(&to, "12345678") && holds(&from, ""),
+	    "it is handed over to another such");
+	ok(buf_take(&own, 8) && buf_puts(&own, "abc"), "one with memory of its own");
+#ifndef BLACKPONY_SANITIZERS
+	ok(to.data == memory[0], "it is that memory");
+	ok(!buf_hand_over(&own, &from), "which is not handed over to one with lent memory");
+	buf_free(&to);
+	ok(memcmp(memory[0], "\0\0\0\0\0\0\0", 8) == 0, "freed is wiped");
+#else
+	buf_free(&to);
+#endif
+	buf_free(&from);
+	buf_free(&own);
+}
+
+static void
 test_reserve(void)
 {
 	struct buf b;
@@ -147,6 +171,7 @@ main(void)
 {
 	test_queue();
 	test_hand_over();
+	test_lent();
 	test_reserve();
 	test_wiping();
 	test_err();
