@@ -7,6 +7,10 @@
  *those walls stand.
  *
  *	floor empty-directory namespace backend [argument ...]
+ *	floor - backend [argument ...]
+ *
+ * The second form is one process without any wall, pair or arithmetic: what a start of the back
+ *end by another program costs at the very least.
  */
 #include "lib/launch.h"
 #include "lib/request.h"
@@ -20,6 +24,7 @@
 #include <poll.h>
 #include <sodium.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,6 +63,18 @@ carry(int from, int to)
 	return n > 0 && write(to, room, (size_t)n) == n;
 }
 
+static void
+carry_all(int backend)
+{
+	struct pollfd p[2] = {
+	    {.fd = STDIN_FILENO, .events = POLLIN}, {.fd = backend, .events = POLLIN}};
+
+	while (poll(p, 2, -1) > 0)
+		if ((p[0].revents != 0 && !carry(p[0].fd, p[1].fd)) ||
+		    (p[1].revents != 0 && !carry(p[1].fd, p[0].fd)))
+			break;
+}
+
 _Noreturn static void
 engine(int monitor, int root)
 {
@@ -65,18 +82,14 @@ engine(int monitor, int root)
 	    .role = SANDBOX_RECEIVER, .root = root, .user = NOBODY, .group = NOBODY};
 	struct session_request q = {.kind = SESSION_ASK_BACKEND};
 	struct session_answer a;
-	struct pollfd p[2] = {
-	    {.fd = STDIN_FILENO, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+	int backend;
 
 	if (!sandbox_enter(&walls))
 		_exit(1);
 	calculate();
-	if (!request_send(monitor, &q) || request_answered(monitor, &a, &p[1].fd) != REQUEST_OK)
+	if (!request_send(monitor, &q) || request_answered(monitor, &a, &backend) != REQUEST_OK)
 		_exit(1);
-	while (poll(p, 2, -1) > 0)
-		if ((p[0].revents != 0 && !carry(p[0].fd, p[1].fd)) ||
-		    (p[1].revents != 0 && !carry(p[1].fd, p[0].fd)))
-			break;
+	carry_all(backend);
 	q.kind = SESSION_TELL_DONE;
 	_exit(request_send(monitor, &q) ? 0 : 1);
 }
@@ -103,6 +116,22 @@ start_backend(int engine_socket, char *const argv[], const char *namespace)
 	       close(fds[PAIR_CLIENT]) == 0;
 }
 
+static int
+alone(char *const argv[])
+{
+	const struct backend_about about = {.upgraded = false};
+	char why[BACKEND_WHY_MAX];
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0 ||
+	    backend_start(argv, fds[1], &about, why, sizeof(why)) < 0 || close(fds[1]) != 0)
+		return 1;
+	carry_all(fds[0]);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -114,6 +143,8 @@ main(int argc, char **argv)
 	pid_t pid;
 
 	launch_signals();
+	if (argc > 2 && strcmp(argv[1], "-") == 0)
+		return alone(argv + 2);
 	if (argc < 4 || !sandbox_hide() || sodium_init() < 0 ||
 	    (root = sandbox_root(argv[1], why)) < 0 || !request_pair(fds) || (pid = fork()) < 0)
 		errx(1, "%s", why);

@@ -3,7 +3,7 @@
 # processor time that it needs for one; what the kernel's threads do meanwhile is told apart, for taking down a
 # network namespace is such work, with which no process is charged. Behind blackpony-receiver and behind the tunnels is
 # bench/stub, from inetd, as it is alone. Behind bench/floor, which has the receiver's processes, sandboxes and arithmetic
-# and nothing else, the client speaks plain SMTP. The client has a core of its own, the receiving end another, so that the
+# and nothing else, or in one process without any, the client speaks plain SMTP. The client has a core of its own, the receiving end another, so that the
 # figure is the receiver's as long as it needs more than its client.
 . "${0%/*}/lib.sh"
 . "${0%/*}/cpu.sh"
@@ -40,7 +40,8 @@ host_put b /etc/stunnel/inetd.conf <<-END
 	execArgs = stub
 END
 load_inetd "2465 stream tcp nowait /usr/bin/stunnel4 stunnel4 /etc/stunnel/inetd.conf" "2500 stream tcp nowait $stub stub" "25 stream tcp nowait $receiver -- $stub" \
-	"2501 stream tcp nowait $static_receiver -- $stub" "2502 stream tcp nowait $floor $stub"
+	"2501 stream tcp nowait $static_receiver -- $stub" "2502 stream tcp nowait $floor $stub" \
+	"2503 stream tcp nowait ${floor%% /usr/libexec/blackpony/empty*} - $stub"
 load_static
 load_tunnels
 load_stunnel a inetd 'accept = 10.77.0.1:1466' 'connect = 10.77.0.2:2465' 'client = yes' 'sessionResume = no'
@@ -63,6 +64,7 @@ for ((pass = 1; pass <= passes; pass++)); do
 		measure "$n" b blackpony 150 10.77.0.2 25
 		[ -z "$has_static" ] || measure "$n" b 'blackpony, static libraries' 150 10.77.0.2 2501
 		measure "$n" b 'processes and walls alone' 150 -p 10.77.0.2 2502
+		measure "$n" b 'one process without walls' 300 -p 10.77.0.2 2503
 		measure "$n" b stub 600 -p 10.77.0.2 2500
 		measure "$n" b stunnel 300 -p 10.77.0.1 1465
 		measure "$n" b 'stunnel from inetd' 150 -p 10.77.0.1 1466

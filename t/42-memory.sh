@@ -77,26 +77,15 @@ mailers() {
 	done
 }
 
-# dirty: kB that only the receiver's two processes have, and how many there are.
-dirty() {
-	# shellcheck disable=SC2016 # expanded on the host
-	host_run b sh -c 'for proc in /proc/[0-9]*; do
-		[ "$(cat $proc/comm)" != blackpony-recei ] || grep Private_Dirty $proc/smaps_rollup; done' 2>/dev/null |
-		awk '{ sum += $2 } END { print sum + 0, NR + 0 }'
-}
-has_shrunk() {
-	local now processes most
-	read -r now processes < <(dirty)
-	[ "$processes" -eq 2 ] || return
-	most=$(cat "$WORLD/dirtiest")
-	[ "$now" -le "$most" ] || echo "$now" >"$WORLD/dirtiest"
-	[ $((now * 10)) -le $((most * 9)) ]
-}
 idle() {
-	echo 0 >"$WORLD/dirtiest"
-	host_run c env STAY=12 python3 "$endless" client 10.77.0.2 25 sealed-mail:stay >/dev/null &
-	ok "an idle session: gives a tenth of its own memory back, or more" wait_for 10 has_shrunk
-	diag "of $(cat "$WORLD/dirtiest") kB; there are now: $(dirty)"
+	local log
+	log=$(host_root b)/var/log/shrinks.out
+	host_spawn b shrinks python3 "$source/t/tools/shrinks.py" blackpony-receiver
+	wait_for 10 grep -q ready "$log" || diag "no watch"
+	host_run c env STAY=15 python3 "$endless" client 10.77.0.2 25 sealed-mail:stay >/dev/null &
+	ok "an idle session: its engine gives memory back" wait_for 20 grep -q from "$log"
+	diag "$(tail -n 1 "$log")"
+	kill $! 2>/dev/null
 	wait $!
 }
 
