@@ -21,6 +21,7 @@ SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "hup": signal.SIGHUP,
 VICTIMS = {"mailer": "a", "mailer-engine": "a", "resolver": "a", "keeper": "a", "kept-engine": "a", "queue-run": "a",
            "receiver": "b", "receiver-engine": "b", "back-end": "b", "inetd": "b"}
 HITS = [signal_name + "@" + victim for victim in VICTIMS for signal_name in SIGNALS]
+LOOK = 2  # seconds: who comes from outside is not seen any sooner
 PATIENCE = 1  # seconds in which a victim may come
 KINDS = kinds.wanted(HITS + list(machines.THINGS))
 
@@ -61,7 +62,7 @@ class Saboteur:
         self.world = os.path.dirname(sys.argv[3])
         self.begin = time.monotonic()
         self.mending = {}  # what is broken, and the thread that will mend it
-        self.others, self.forget = {}, 0
+        self.heads, self.looked = {}, {}
         self.machines = machines.Machines(self)
 
     def say(self, *words):
@@ -92,21 +93,29 @@ class Saboteur:
         return thing in self.mending and self.mending[thing].is_alive()
 
     def processes(self, host):
-        """By number. The machine may have many others: which are, is remembered for some seconds."""
-        space, found = os.readlink("/proc/%d/ns/pid" % self.hosts[host]), {}
-        if time.monotonic() > self.forget:
-            self.others, self.forget = {name: set() for name in self.hosts}, time.monotonic() + 3
-        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-            if pid in self.others[host]:
-                continue
+        """By number: those without a parent there, which a look at the whole machine finds now and then, and their children."""
+        if time.monotonic() > self.looked.get(host, -LOOK) + LOOK:
+            self.look(host)
+        found, left = {}, list(self.heads[host])
+        while left:
+            pid = left.pop()
             try:
-                if os.readlink("/proc/%d/ns/pid" % pid) == space:
-                    found[pid] = Process(pid)
-                else:
-                    self.others[host].add(pid)
+                found[pid] = Process(pid)
+                left += map(int, machines.read("/proc/%d/task/%d/children" % (pid, pid)).split())
             except OSError:
                 continue
         return found
+
+    def look(self, host):
+        space, here = os.readlink("/proc/%d/ns/pid" % self.hosts[host]), {}
+        for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
+            try:
+                if os.readlink("/proc/%d/ns/pid" % pid) == space:
+                    here[pid] = Process(pid)
+            except OSError:
+                continue
+        self.heads[host] = [pid for pid, process in here.items() if process.parent not in here]
+        self.looked[host] = time.monotonic()
 
     def victims(self, victim):
         """Those processes, and what the host's sendmail beside each is doing."""
@@ -116,7 +125,7 @@ class Saboteur:
             parent = everyone.get(process.parent)
             name, above = process.name, parent.name if parent else ""
             try:
-                if self.what_is(process, name, above, process.parent == self.hosts[host]) == victim:
+                if self.is_one(victim, process, name, above, process.parent == self.hosts[host]):
                     children = [child for child in everyone.values() if child.parent == process.parent or
                                 child.parent == process.pid]
                     yield process, next((other.title() for other in [process, parent, *children]
@@ -125,20 +134,24 @@ class Saboteur:
                 continue
 
     @staticmethod
-    def what_is(process, name, above, is_orphan):
-        if name == "inetd":
-            return "inetd" if is_orphan else ""
-        if name == "blackpony-maile":
-            if above.startswith("sendmail"):
-                return "mailer"
-            if is_orphan:
-                return "kept-engine" if process.has_connection() else "keeper"
-            return "mailer-engine" if process.opened(0).startswith(("pipe", "socket")) else "resolver"
-        if name == "blackpony-recei":
-            return "receiver" if above == "inetd" else "receiver-engine"
-        if name.startswith("sendmail"):
-            return "back-end" if above == "blackpony-recei" else "queue-run" if above in ("sendmail-mta", "sh") else ""
-        return ""
+    def is_one(victim, process, name, above, is_orphan):
+        """To look at descriptors takes long, and mailers live for milliseconds: so that is last."""
+        is_child = above == name
+        if victim == "inetd":
+            return name == "inetd" and is_orphan
+        if victim in ("receiver", "receiver-engine"):
+            return name == "blackpony-recei" and is_child == (victim == "receiver-engine")
+        if victim == "back-end":
+            return name.startswith("sendmail") and above == "blackpony-recei"
+        if victim == "queue-run":
+            return name.startswith("sendmail") and above in ("sendmail-mta", "sh")
+        if name != "blackpony-maile":
+            return False
+        if victim == "mailer":
+            return above.startswith("sendmail")
+        if victim in ("mailer-engine", "resolver"):
+            return is_child and process.opened(0).startswith(("pipe", "socket")) == (victim == "mailer-engine")
+        return is_orphan and process.has_connection() == (victim == "kept-engine")
 
     def strike(self, kind):
         """True if there was somebody: some are there for some milliseconds only."""
