@@ -29,6 +29,7 @@
 #include "peers.h"
 #include "promise.h"
 #include "relaykeys.h"
+#include "remote_check.h"
 
 #define SENDMAIL_CF "/etc/mail/sendmail.cf"
 #define CF_LINE_MAX 2048
@@ -109,6 +110,45 @@ check_pair(struct inspection *i, const char *name, int family, const char *from,
 		    "network namespaces (in a container, allow both)",
 		    name, why);
 	}
+}
+
+static bool
+is_remote(const struct inspection *i)
+{
+	return i->about->remote != NULL && i->about->remote->kind != REMOTE_NONE;
+}
+
+static bool
+starts_sendmail(const struct inspection *i)
+{
+	return !is_remote(i) && backend_is_sendmail(i->about->backend);
+}
+
+/* The same for a TCP server. A family without one is an administrator's choice. */
+static void
+check_remote(
+    struct inspection *i, const char *name, int family, const char *from, const char *to)
+{
+	const struct remote *r = i->about->remote;
+	struct sockaddr_storage client = address(family, from, 61000);
+	struct sockaddr_storage local = address(family, to, 25);
+	const bool transparent = r->kind == REMOTE_TRANSPARENT;
+	char why[REMOTE_CHECK_MAX];
+
+	if (transparent && (family == AF_INET6 ? r->six : r->four).ss_family == 0)
+		ok(i, "no -B for clients of %s: they get 421", name);
+	else if (remote_check(r, &client, &local, why, sizeof(why)))
+		ok(i, "%s connections reach the back end with the client's address", name);
+	else if (transparent)
+		fault(i,
+		    "%s: back end: %s; every such client gets 421. See TCP BACK ENDS in "
+		    "blackpony-receiver(8) for the routing rule",
+		    name, why);
+	else
+		fault(i,
+		    "%s: back end: %s; every such client gets 421. See TCP BACK ENDS in "
+		    "blackpony-receiver(8) for its settings",
+		    name, why);
 }
 
 static void
@@ -245,7 +285,7 @@ check_configuration(struct inspection *i)
 	const char *path = i->about->sendmail_cf != NULL ? i->about->sendmail_cf : SENDMAIL_CF;
 	struct configuration c;
 
-	if (!backend_is_sendmail(i->about->backend))
+	if (!starts_sendmail(i))
 		return;
 	if (!read_configuration(&c, path)) {
 		fault(i, "%s: %s; install sendmail-cf and run sendmailconfig", path,
@@ -310,9 +350,10 @@ check_relay_keys(struct inspection *i)
 		fault(i, "%s; until that is mended nobody may relay by key", why);
 	else if (keys.keys == 0)
 		ok(i, "%s: nobody may relay by key", file);
-	else if (!backend_is_sendmail(i->about->backend))
+	else if (!starts_sendmail(i))
 		ok(i,
-		    "%s: keys that may relay: %zu, if the back end goes by $PONY_RELAY, which is "
+		    "%s: keys that may relay: %zu, if the back end goes by $PONY_RELAY, which "
+		    "is "
 		    "not looked at",
 		    file, keys.keys);
 	else if (!read_configuration(&c, cf) || !c.relay_rule)
@@ -362,8 +403,7 @@ check_name(struct inspection *i)
 		    name);
 	else if (wanted != NULL && !greeting_is_name(wanted))
 		fault(i, "-n %s: no host name", wanted);
-	else if (wanted != NULL && strcasecmp(wanted, name) != 0 &&
-		 backend_is_sendmail(i->about->backend))
+	else if (wanted != NULL && strcasecmp(wanted, name) != 0 && starts_sendmail(i))
 		fault(i,
 		    "-n %s, but sendmail calls itself %s; leave -n out, or define "
 		    "confDOMAIN_NAME in sendmail.mc",
@@ -426,15 +466,18 @@ int
 inspect_run(const struct inspect_about *about, FILE *out)
 {
 	struct inspection i = {.about = about, .out = out};
+	void (*reach)(struct inspection *, const char *, int, const char *, const char *);
 
-	check_pair(&i, "IPv4", AF_INET, "192.0.2.1", "198.51.100.1");
-	check_pair(&i, "IPv6", AF_INET6, "2001:db8::1", "2001:db8::2");
+	reach = is_remote(&i) ? check_remote : check_pair;
+	reach(&i, "IPv4", AF_INET, "192.0.2.1", "198.51.100.1");
+	reach(&i, "IPv6", AF_INET6, "2001:db8::1", "2001:db8::2");
 	if (about->empty != NULL)
 		check_walls(&i);
 	check_key(&i);
 	if (about->promise != NULL)
 		check_promise(&i);
-	check_backend(&i);
+	if (!is_remote(&i))
+		check_backend(&i);
 	check_configuration(&i);
 	check_name(&i);
 	if (about->limits != NULL)

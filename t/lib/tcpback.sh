@@ -36,7 +36,8 @@ tcpback_inetd() {
 }
 
 # tcpback_box: bob's mail.
-tcpback_box() { cat "$(host_root b)/var/mail/bob" 2>/dev/null; }
+tcpback_file=/var/mail/bob
+tcpback_box() { cat "$(host_root b)$tcpback_file" 2>/dev/null; }
 tcpback_has() { [ "$(tcpback_box | grep -c '^Subject: ')" = "$1" ]; }
 
 # tcpback_norelay [no]: row 17; 16 messages come to bob. no: it cannot do STARTTLS; 12 messages.
@@ -62,7 +63,7 @@ tcpback_received() {
 # to it by no other way.
 tcpback_smuggle() {
 	local way=${1:-hybrid drip} line name unasked
-	host_run b sh -c 'rm -f /var/mail/bob'
+	host_run b rm -f "$tcpback_file"
 	host_run c python3 "$world_src/t/tools/smuggle.py" client 10.77.0.2 clear "$way" >"$WORLD/smuggled" 2>&1
 	while IFS= read -r line; do
 		name=${line%%: *}
