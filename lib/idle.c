@@ -18,23 +18,22 @@ enum {
 
 /* Nothing depends on it, so a refusal is none. */
 static void
-drop(uintptr_t begin, uintptr_t end)
+drop(char *p, size_t n)
 {
-	const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t before = (page - (uintptr_t)p % page) % page;
 
-	begin = (begin + page - 1) / page * page;
-	end = end / page * page;
-	if (begin < end)
-		(void)madvise((void *)begin, end - begin, MADV_DONTNEED);
+	if (n >= before + page)
+		(void)madvise(p + before, (n - before) / page * page, MADV_DONTNEED);
 }
 
 void
 idle_give_back(void *unused, size_t n)
 {
-	const uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+	char *here = __builtin_frame_address(0);
 
-	drop((uintptr_t)unused, (uintptr_t)unused + n);
-	drop(here - STACK_IN_USE - STACK, here - STACK_IN_USE);
+	drop(unused, n);
+	drop(here - STACK_IN_USE - STACK, STACK);
 #ifdef __GLIBC__
 	(void)malloc_trim(0);
 #endif

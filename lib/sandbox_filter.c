@@ -157,7 +157,7 @@ static const struct rule rules[] = {
 enum {
 	RULES = sizeof(rules) / sizeof(rules[0]),
 	DEADLY = sizeof(deadly) / sizeof(deadly[0]),
-	SOME = 10, /* that are looked at one after the other */
+	BATCH = 10, /* that are looked at one after the other */
 };
 
 /* Where a jump goes whose place is not known yet. No jump is as long: SANDBOX_PROGRAM_MAX. */
@@ -268,24 +268,24 @@ judge_each(struct sandbox_program *p, const struct verdict *v, size_t n)
 	judge(p, SECCOMP_RET_ERRNO | EPERM);
 }
 
-/* By halves, for the kernel runs the program for each number that there is when it takes it:
- * one after the other that was 0.1 ms. */
+/* In batches, of which all but one are passed over, for the kernel runs the program for each
+ * number that there is when it takes it: one after the other that was 0.1 ms. */
 static void
-judge_by_halves(struct sandbox_program *p, const struct verdict *v, size_t n)
+judge_in_batches(struct sandbox_program *p, const struct verdict *v, size_t n)
 {
-	size_t half = n / 2, jump;
+	size_t batch, jump;
 
-	while (half > 0 && half < n && v[half].call == v[half - 1].call)
-		half++;
-	if (n <= SOME || half == n) {
-		judge_each(p, v, n);
-		return;
+	for (; n > 0; v += batch, n -= batch) {
+		for (batch = n < BATCH ? n : BATCH; batch < n; batch++)
+			if (v[batch].call != v[batch - 1].call)
+				break;
+		jump = p->n;
+		if (batch < n)
+			put(p, BPF_JMP | BPF_JGE | BPF_K, v[batch].call, 0, 0);
+		judge_each(p, v, batch);
+		if (batch < n)
+			p->code[jump].jt = (uint8_t)(p->n - jump - 1);
 	}
-	jump = p->n;
-	put(p, BPF_JMP | BPF_JGE | BPF_K, v[half].call, 0, 0);
-	judge_by_halves(p, v, half);
-	p->code[jump].jt = (uint8_t)(p->n - jump - 1);
-	judge_by_halves(p, v + half, n - half);
 }
 
 void
@@ -310,7 +310,7 @@ sandbox_program(struct sandbox_program *p, enum sandbox_role role)
 #ifdef X32_CALLS
 	put(p, BPF_JMP | BPF_JGE | BPF_K, X32_CALLS, TO_KILL, 0);
 #endif
-	judge_by_halves(p, v, n);
+	judge_in_batches(p, v, n);
 	place(p, 0, TO_KILL);
 	judge(p, SECCOMP_RET_KILL_PROCESS);
 	place(p, 0, TO_ALLOW);

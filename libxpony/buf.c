@@ -28,7 +28,9 @@ buf_take(struct buf *b, size_t limit)
 void
 buf_lend(struct buf *b, uint8_t *memory, size_t limit)
 {
-	*b = (struct buf){.data = memory, .limit = limit, .lent = true};
+	buf_init(b, limit);
+	b->data = memory;
+	b->lent = true;
 #ifdef BLACKPONY_SANITIZERS
 	/* Memory of its own, whose ends are watched. */
 	b->lent = false;

@@ -11,12 +11,14 @@
 static bool
 take_queues(struct session *s)
 {
-	s->queues_size = channel_memory() + 2 * NEAR_QUEUE;
+	const size_t near = NEAR_QUEUE;
+
+	s->queues_size = channel_memory() + 2 * near;
 	if ((s->queues = malloc(s->queues_size)) == NULL)
 		return false;
-	buf_lend(&s->near_in, s->queues, NEAR_QUEUE);
-	buf_lend(&s->near_out, s->queues + NEAR_QUEUE, NEAR_QUEUE);
-	channel_init(&s->far, s->queues + 2 * NEAR_QUEUE);
+	buf_lend(&s->near_in, s->queues, near);
+	buf_lend(&s->near_out, s->queues + near, near);
+	channel_init(&s->far, s->queues + 2 * near);
 	return true;
 }
 
