@@ -273,13 +273,14 @@ judge_each(struct sandbox_program *p, const struct verdict *v, size_t n)
 static void
 judge_in_batches(struct sandbox_program *p, const struct verdict *v, size_t n)
 {
-	size_t batch, jump;
+	size_t batch;
 
 	for (; n > 0; v += batch, n -= batch) {
 		for (batch = n < BATCH ? n : BATCH; batch < n; batch++)
 			if (v[batch].call != v[batch - 1].call)
 				break;
-		jump = p->n;
+		const size_t jump = p->n;
+
 		if (batch < n)
 			put(p, BPF_JMP | BPF_JGE | BPF_K, v[batch].call, 0, 0);
 		judge_each(p, v, batch);
