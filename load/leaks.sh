@@ -10,12 +10,18 @@ leaks_hosts=()
 
 census() { host_run "$1" env PYTHONDONTWRITEBYTECODE=1 python3 "$load/census.py" "${@:2}"; }
 
+# At rest: twice the same, a second apart.
 leaks_begin() {
-	local host
 	leaks_hosts=("$@")
-	for host; do
+	wait_for 60 rests || world_die "the hosts do not come to rest"
+}
+rests() {
+	local host
+	for host in "${leaks_hosts[@]}"; do
 		leaks_census[$host]=$(census "$host")
 	done
+	sleep 1
+	leaks_gone
 }
 
 # leaks: what differs from the beginning: < is what there was, > what there is.
