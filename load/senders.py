@@ -23,7 +23,7 @@ class Lost(Exception):
 class Senders:
     def __init__(self, mailer, ledger, end):
         self.mailer, self.ledger, self.end = mailer, ledger, end
-        self.lock, self.last = threading.Lock(), 0
+        self.lock, self.last = threading.Lock(), int(time.time() * 1000) * 1000  # of no earlier run
         self.count, self.took, self.verdicts = collections.Counter(), [], collections.Counter()
 
     def number(self):
