@@ -75,12 +75,14 @@ class Machines:
 
     def end(self):
         for group in self.groups():
-            try:
-                for pid in read(group + "/cgroup.procs").split():
-                    write(os.path.dirname(group) + "/cgroup.procs", pid)
-                os.rmdir(group)
-            except OSError as fault:
-                self.saboteur.say("left behind:", group, fault)
+            for _ in range(100):  # who is in it has children meanwhile, or ends
+                try:
+                    os.rmdir(group)
+                    break
+                except OSError:
+                    empty(group)
+            else:
+                self.saboteur.say("left behind:", group)
 
     # --- the name server ---
 
@@ -398,6 +400,15 @@ class Machines:
         self.put_programs(False)
         self.later(thing, lambda: None, 0.4)
         return ""
+
+
+def empty(group):
+    """Its processes go to the control group above it."""
+    for pid in read(group + "/cgroup.procs").split():
+        try:
+            write(os.path.dirname(group) + "/cgroup.procs", pid)
+        except OSError:
+            continue
 
 
 def read(path):
