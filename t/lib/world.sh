@@ -366,7 +366,7 @@ host_postfix() {
 
 # host_exim NAME [PORT]: the same with Exim.
 host_exim() {
-	host_run "$1" env EXIM_PORT="${2:-25}" sh -s <"$world_lib/exim.sh" || world_die "$1: exim does not start"
+	host_run "$1" env EXIM_PORT="${2-}" sh -s <"$world_lib/exim.sh" || world_die "$1: exim does not start"
 	wait_for 10 host_listens "$1" "${2:-25}" || world_die "$1: exim does not listen"
 }
 
