@@ -212,8 +212,16 @@ class Reckoning:
         for copy in self.too_many():
             event = self.evidence(copy)
             if event:
-                self.used.add(event)
+                self.used.update((event, self.said_twice(event)))
             yield copy, event
+
+    def said_twice(self, event):
+        """The mailer's line and sendmail's tell of one attempt; the other one."""
+        def is_mailer(one):
+            return "blackpony-mailer[" in one.text
+        others = [other for other in self.books.events[self.number] if other.word == event.word and other not in self.used and
+                  is_mailer(other) != is_mailer(event) and abs(other.time - event.time) < 2]
+        return min(others, key=lambda other: abs(other.time - event.time), default=None)
 
 
 def heard(path):

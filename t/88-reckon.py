@@ -193,6 +193,8 @@ def twice():
     books.again(3, 2, 30.3)
     books.defer(3, 30.5, LOST)
     fails("one excuse for two", books, "message 3 doubled, unexplained: %s, 3 copies" % to_id(3, 2))
+    books.say(3, 30.5, "messages=0, octets=9, stat=\"%s\", ms=9" % LOST, "blackpony-mailer")
+    fails("that the mailer and sendmail both tell of", books, "message 3 doubled, unexplained: %s, 3 copies" % to_id(3, 2))
     books.defer(3, 30.8, LOST)
     passes("two for two", books, "allows 2")
     books = Invented()
