@@ -29,6 +29,7 @@ layer_packages() {
 	swaks) echo swaks libnet-ssleay-perl libio-socket-inet6-perl ;;
 	stunnel) echo stunnel4 libwrap0 libsystemd0 ;;
 	spiped) echo spiped ;;
+	ssh) echo openssh-server openssh-client openssh-sftp-server libwrap0 libsystemd0 ;;
 	sasl) echo sasl2-bin libsasl2-modules libsasl2-modules-db ;;
 	*) return 1 ;;
 	esac

@@ -1,0 +1,172 @@
+#!/bin/bash
+# 89-farm - three mail hosts under one name with one key, two senders that hold them to it, and mail
+# without a pause: the key is replaced host by host and nothing waits, nothing goes in clear, nobody
+# wonders at a key; then one host dies amid mail, and nothing is lost. No balancer: MX records of one
+# preference, and one name with three addresses. Keys go out by doc/farm/farm-push. Needs root (t/lib).
+. "$abs_top_srcdir/t/lib/tap.sh"
+. "$abs_top_srcdir/t/lib/world.sh"
+. "$abs_top_srcdir/t/lib/mail.sh"
+. "$abs_top_srcdir/t/lib/farm.sh"
+
+# One name with all addresses; and a name for each host.
+zones() {
+	world_zone farm.test <<-END
+		@ IN MX 10 mx
+		mx IN A 10.77.0.1
+		mx IN A 10.77.0.2
+		mx IN A 10.77.0.3
+		mx IN AAAA fd77::1
+		mx IN AAAA fd77::2
+		mx IN AAAA fd77::3
+	END
+	world_zone names.test <<-END
+		@ IN MX 10 mx1
+		@ IN MX 10 mx2
+		@ IN MX 10 mx3
+		mx1 IN A 10.77.0.1
+		mx2 IN A 10.77.0.2
+		mx3 IN A 10.77.0.3
+	END
+}
+
+# Nobody complained: of all that a sender's log can have against a key or a host.
+no_complaint() {
+	is "$(farm_count 'blackpony-mailer.*(host key|host turned down|upgrade failed|trust=changed)')" 0 \
+		"$1: no complaint about a key or a host"
+	is "$(farm_count 'stat=Deferred|dsn=[45]')" 0 "$1: none was deferred"
+	is "$(farm_log | grep 'blackpony-mailer.* messages=1' | grep -vc ' suite=mlkem768x25519-chachapoly, ')" 0 \
+		"$1: each was encrypted"
+}
+
+first_keys() {
+	farm_keygen
+	nok "without a next key nothing is given out" farm_push announce
+	farm_keygen --rotate next
+	nok "nor is a key shown that is not announced" farm_push show mail.mx1.test
+	ok "farm-push announce" farm_push announce
+	ok "farm-push show" farm_push show $(cat "$(host_root keys)/root/farm/hosts")
+	for name in $farm_hosts; do
+		host_inetd "$name" "$WORLD/$name.inetd"
+		ok "$name: --check" host_run "$name" /usr/libexec/blackpony/blackpony-receiver $farm_args --check
+	done
+	first=$(farm_key hostkey) second=$(farm_key hostkey.next)
+}
+
+# The senders know the hosts, and hold them to their keys from then on.
+learn() {
+	local name
+	for name in $farm_senders; do
+		ok "$name knows all hosts" wait_for 60 knows_all "$name"
+	done
+	host_put s1 /etc/blackpony/policy <<<"* pinned pq"
+	host_put s2 /etc/blackpony/policy <<<"* encrypt"
+	farm_more 2
+}
+
+knows_all() { [ "$(host_run "$1" blackpony-keygen -L | grep -c ' pinned ')" -eq 4 ]; }
+
+rotation() {
+	local name
+	farm_keygen --rotate switch -a 0
+	nok "too early to show it: the key behind it is not announced" farm_push show mail.mx1.test
+	farm_keygen --rotate next
+	third=$(farm_key hostkey.next)
+	ok "the new keys are announced" farm_push announce
+	for name in $farm_hosts; do
+		ok "$name shows the new key" farm_push show "mail.$name.test"
+		[ "$name" != mx1 ] || both_keys
+		farm_more 2
+	done
+	farm_keygen --rotate retire
+	ok "the old key is gone from the announcement" farm_push announce
+	farm_more 2
+}
+
+both_keys() {
+	for name in $farm_senders; do
+		ok "$name sees the new key, and then the old one again" wait_for 60 came_back "$name"
+	done
+	name=mx1
+}
+
+rotated() {
+	no_complaint "a key replaced on three hosts, one after another"
+	is "$(farm_log | grep -o 'blackpony-mailer.*key=SHA256:[^,]*' | sed 's/.*key=//' | sort -u | xargs)" \
+		"$(printf '%s\n' "$first" "$second" | sort | xargs)" "the senders have seen two keys, and no other"
+	ok "as announced" test "$(farm_count "key=${second//+/[+]}, .*trust=announced")" -ge 2
+	for name in $farm_hosts; do
+		ok "$name had some of the mail" test "$(host_log "$name" | grep -c 'blackpony-receiver.*messages=1')" -ge 3
+		like "$(host_run "$name" /usr/libexec/blackpony/blackpony-receiver $farm_args --check)" \
+			"^ok: commits .* next key ${third//+/[+]}" "$name announces the key after that"
+	done
+	unlike "$(for name in $farm_hosts; do host_log "$name"; done)" 'no commitment sent|own-key|no upgrade offered' \
+		"every session had the farm's key, and a commitment"
+}
+came_back() { host_log "$1" | grep -o 'key=SHA256:[^,]*' | uniq | grep -A1 -F "$second" | grep -qF "$first"; }
+
+# power_cut NAME: its init is killed amid mail. What its disk has goes to $WORLD/disk.
+power_cut() {
+	local box queue
+	wait_for 30 stopped "$1" || diag "no mail was on its way to $1"
+	exec {box}<"$(host_root "$1")/var/mail/box" {queue}<"$(host_root "$1")/var/spool/mqueue"
+	host_stop "$1"
+	cat "/proc/self/fd/$box/bob" >"$WORLD/disk"
+	sed -n 's/^H.*\(Subject: .*\)/\1/p' "/proc/self/fd/$queue"/qf* 2>/dev/null >>"$WORLD/disk"
+	exec {box}<&- {queue}<&-
+}
+
+# A back end there stands still, so that somebody waits for it.
+stopped() { host_run "$1" pkill -STOP -f '^sendmail.*(server|startup|-bs)'; }
+
+death() {
+	local name
+	power_cut mx3
+	farm_more 3
+	farm_stop
+	like "$(farm_log)" 'stat=Deferred' "mx3 dies amid mail, which waits"
+	for name in $farm_senders; do
+		host_flush "$name"
+	done
+	ok "all of it has come" wait_for 30 farm_complete "$WORLD/disk" || diag "missing: $(farm_missing "$WORLD/disk")"
+	is "$(for name in $farm_senders; do host_queue "$name"; done | grep -c 'bob@')" 0 "no queue has any"
+	farm_came "$WORLD/disk" | uniq -d >"$WORLD/twice"
+	ok "nothing came twice but what was deferred" test "$(wc -l <"$WORLD/twice")" -le "$(farm_count 'stat=Deferred')"
+	is "$(farm_count 'trust=changed|host key')" 0 "and still no complaint about a key"
+	is "$(farm_log | grep 'blackpony-mailer.* messages=1' | grep -vc ' suite=mlkem768x25519-chachapoly, ')" 0 \
+		"nothing went in clear"
+}
+
+# What the counts above would show if a host had a key of its own.
+stranger() {
+	host_run mx1 sh -c 'cd /etc/blackpony/farm && rm hostkey && blackpony-keygen -q -f hostkey'
+	printf 'Subject: strange\n\n' | host_run s1 sendmail-mta -Am -odi -i -f alice@s1.test -- bob@names.test bob@farm.test
+	printf 'Subject: strange\n\n' | host_run s2 sendmail-mta -Am -odi -i -f alice@s2.test -- bob@names.test
+	for ((n = 0; n < 20 && $(farm_count 'host key.*key changed') == 0; n++)); do
+		printf 'Subject: strange\n\n' | host_run s1 sendmail-mta -Am -odi -i -f alice@s1.test -- bob@names.test
+	done
+	like "$(farm_log)" 'host key.*key changed from' "a host with a key of its own is noticed"
+}
+
+world_start
+zones
+farm_keys
+n=0
+for name in $farm_hosts; do
+	farm_receiver "$name" $((n += 1)) -M 0
+done
+for name in $farm_senders; do
+	farm_sender "$name" $((n += 1))
+done
+first_keys
+wiretap_start
+for name in $farm_senders; do
+	farm_traffic "$name" farm.test names.test
+done
+learn
+rotation
+rotated
+death
+wiretap_stop "$WORLD/pcap"
+nok "the wiretap has no word of it" grep -q 'nobody on the way may read this' "$WORLD/pcap"
+stranger
+done_testing
