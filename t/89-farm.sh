@@ -27,6 +27,10 @@ zones() {
 		mx2 IN A 10.77.0.2
 		mx3 IN A 10.77.0.3
 	END
+	world_zone third.test <<-END
+		@ IN MX 10 mx3.names.test.
+		@ IN MX 20 mx1.names.test.
+	END
 }
 
 # Nobody complained: of all that a sender's log can have against a key or a host.
@@ -83,31 +87,30 @@ rotation() {
 }
 
 both_keys() {
-	for name in $farm_senders; do
-		ok "$name sees the new key, and then the old one again" wait_for 60 came_back "$name"
-	done
-	name=mx1
+	ok "who keeps no session sees the new key, and then the old one again" wait_for 60 came_back s1
 }
 
 rotated() {
 	no_complaint "a key replaced on three hosts, one after another"
 	is "$(farm_log | grep -o 'blackpony-mailer.*key=SHA256:[^,]*' | sed 's/.*key=//' | sort -u | xargs)" \
 		"$(printf '%s\n' "$first" "$second" | sort | xargs)" "the senders have seen two keys, and no other"
-	ok "as announced" test "$(farm_count "key=${second//+/[+]}, .*trust=announced")" -ge 2
+	ok "as announced" test "$(farm_count "key=${second//+/[+]}, .*trust=announced")" -ge 1
 	for name in $farm_hosts; do
-		ok "$name had some of the mail" test "$(host_log "$name" | grep -c 'blackpony-receiver.*messages=1')" -ge 3
+		ok "$name had some of the mail" had_mail "$name"
 		like "$(host_run "$name" /usr/libexec/blackpony/blackpony-receiver $farm_args --check)" \
 			"^ok: commits .* next key ${third//+/[+]}" "$name announces the key after that"
 	done
 	unlike "$(for name in $farm_hosts; do host_log "$name"; done)" 'no commitment sent|own-key|no upgrade offered' \
 		"every session had the farm's key, and a commitment"
 }
+had_mail() { [ "$(grep -c '^Subject: ' "$(host_root "$1")/var/mail/box/bob")" -ge 3 ]; }
 came_back() { host_log "$1" | grep -o 'key=SHA256:[^,]*' | uniq | grep -A1 -F "$second" | grep -qF "$first"; }
 
 # power_cut NAME: its init is killed amid mail. What its disk has goes to $WORLD/disk.
 power_cut() {
 	local box queue
-	wait_for 30 stopped "$1" || diag "no mail was on its way to $1"
+	wait_for 30 amid_body "$1" || diag "no mail was on its way to $1"
+	host_run "$1" pkill -STOP sendmail
 	exec {box}<"$(host_root "$1")/var/mail/box" {queue}<"$(host_root "$1")/var/spool/mqueue"
 	host_stop "$1"
 	cat "/proc/self/fd/$box/bob" >"$WORLD/disk"
@@ -115,20 +118,28 @@ power_cut() {
 	exec {box}<&- {queue}<&-
 }
 
-# A back end there stands still, so that somebody waits for it.
-stopped() { host_run "$1" pkill -STOP -f '^sendmail.*(server|startup|-bs)'; }
+# A part of a large message is there.
+amid_body() { [ -n "$(find "$(host_root "$1")/var/spool/mqueue" -name 'df*' -size +1000k)" ]; }
+
+no_queue() { ! { host_queue s1; host_queue s2; } | grep -q 'bob@'; }
 
 death() {
 	local name
+	{
+		printf 'Subject: large\nTo: friends:;\n\n'
+		seq -f 'line %020g, and forty megabytes of its like' 1 600000
+	} | host_put s2 /root/large
+	host_spawn s2 large sh -c 'exec sendmail-mta -Am -odi -oem -i -f alice@s2.test -- bob@third.test </root/large'
 	power_cut mx3
 	farm_more 3
 	farm_stop
-	like "$(farm_log)" 'stat=Deferred' "mx3 dies amid mail, which waits"
+	like "$(host_log s2)" 'to=bob@third\.test, .*stat=Deferred' "mx3 dies amid a message, which waits"
 	for name in $farm_senders; do
 		host_flush "$name"
 	done
-	ok "all of it has come" wait_for 30 farm_complete "$WORLD/disk" || diag "missing: $(farm_missing "$WORLD/disk")"
-	is "$(for name in $farm_senders; do host_queue "$name"; done | grep -c 'bob@')" 0 "no queue has any"
+	ok "it comes by another host" wait_for 30 grep -q '^Subject: large' "$(host_root mx1)/var/mail/box/bob"
+	ok "all else has come" wait_for 30 farm_complete "$WORLD/disk" || diag "missing: $(farm_missing "$WORLD/disk")"
+	ok "no queue has any" wait_for 10 no_queue
 	farm_came "$WORLD/disk" | uniq -d >"$WORLD/twice"
 	ok "nothing came twice but what was deferred" test "$(wc -l <"$WORLD/twice")" -le "$(farm_count 'stat=Deferred')"
 	is "$(farm_count 'trust=changed|host key')" 0 "and still no complaint about a key"
@@ -154,9 +165,8 @@ n=0
 for name in $farm_hosts; do
 	farm_receiver "$name" $((n += 1)) -M 0
 done
-for name in $farm_senders; do
-	farm_sender "$name" $((n += 1))
-done
+farm_sender s1 4 -K 0
+farm_sender s2 5
 first_keys
 wiretap_start
 for name in $farm_senders; do

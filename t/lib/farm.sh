@@ -10,7 +10,7 @@ farm_receiver() {
 	local name=$1 n=$2
 	shift 2
 	host_start "$name" "10.77.0.$n" "fd77::$n" sendmail inetd ssh
-	host_put "$name" /etc/mail/local-host-names <<<$'farm.test\nnames.test\nbalanced.test'
+	host_put "$name" /etc/mail/local-host-names <<<$'farm.test\nnames.test\nthird.test\nbalanced.test'
 	pony_host "$name"
 	mail_boxes "$name" bob
 	farm_sshd "$name"
@@ -54,10 +54,12 @@ farm_push() { host_run keys /usr/local/bin/farm-push "$1" /root/farm "${@:2}"; }
 farm_keygen() { host_run keys blackpony-keygen -q -f /root/farm/hostkey "$@"; }
 farm_key() { host_run keys blackpony-keygen -l -f "/root/farm/$1" | grep -o 'SHA256:[^ ]*'; }
 
-# farm_sender NAME N: a host that sends.
+# farm_sender NAME N [MAILER-ARGUMENT...]: a host that sends.
 farm_sender() {
 	host_start "$1" "10.77.0.$2" "fd77::$2" sendmail
-	pony_host "$1"
+	# shellcheck disable=SC2016 # sendmail's macros
+	pony_host "$1" "$abs_top_srcdir/doc/sendmail.mc.example" \
+		"-DBLACKPONY_MAILER_ARGS=blackpony-mailer ${*:3} -i \$i \$h"
 }
 
 # farm_traffic NAME DOMAIN...: from now on mail from there, one message after another, to bob at each
