@@ -351,6 +351,28 @@ test_siblings(void)
 
 /* --- who stood between once */
 
+/* Three machines with keys of their own, met by turns: no key is ever met twice without another
+ * in between, so none has an age, and nothing is enforced (FARM.md says what to do instead). */
+static void
+test_siblings_by_turns(void)
+{
+	static const char *others[] = {"BC", "AC", "AB"};
+
+	begin("siblings-by-turns");
+	for (int day = 0; day < 60; day++) {
+		at(day * DAY);
+		if (!meet((char)('A' + day % 3), MONTH, others[day % 3]) || term() != 0)
+			break;
+	}
+	is_int(trust.now, START + 59 * DAY, "keys by turns: each is accepted, no term begins");
+	begin("one-key-for-all");
+	for (int day = 0; day < 60; day++) {
+		at(day * DAY);
+		(void)meet('A', MONTH, "N");
+	}
+	is_int(term(), MONTH, "one key: a month is enforced");
+}
+
 static void
 test_attacker_first(void)
 {
@@ -714,6 +736,7 @@ main(void)
 	test_announced_age();
 	test_replaced_announcement();
 	test_siblings();
+	test_siblings_by_turns();
 	test_attacker_first();
 	test_two_interceptions();
 	test_never_expelled();

@@ -1,9 +1,9 @@
 # farm.sh: mail hosts that share a name and a key, senders, and mail without a pause between them, for
-# t/89-farm and t/89b-farm-balanced. Sourced after mail.sh.
+# t/89-farm. Sourced after mail.sh.
 
 farm_hosts="mx1 mx2 mx3"
 farm_senders="s1 s2"
-farm_args="-c 30d -k /etc/blackpony/farm/hostkey -S /etc/blackpony/farm/siblings -o mx.farm.test"
+farm_args="-c 30d -k /etc/blackpony/farm/hostkey -S /etc/blackpony/farm/siblings -o mx.farm.test -F /etc/blackpony/balancers"
 
 # farm_receiver NAME N [RECEIVER-ARGUMENT...]: a host of the farm, with a key of its own for the mail that it sends.
 farm_receiver() {
@@ -13,8 +13,23 @@ farm_receiver() {
 	host_put "$name" /etc/mail/local-host-names <<<$'farm.test\nnames.test\nthird.test\nbalanced.test'
 	pony_host "$name"
 	mail_boxes "$name" bob
+	host_put "$name" /etc/blackpony/balancers <<<10.77.0.25
 	farm_sshd "$name"
 	sed "s|blackpony-receiver\$|& $farm_args $*|" "$abs_top_srcdir/doc/inetd.conf.example" >"$WORLD/$name.inetd"
+}
+
+# farm_balancer: HAProxy, with the example of its configuration, before all of them.
+farm_balancer() {
+	host_start lb 10.77.0.25 fd77::25 haproxy
+	host_run lb sh -c 'grep -q ^haproxy: /etc/passwd || echo haproxy:x:64990:64990::/var/lib/haproxy:/bin/false >>/etc/passwd
+		grep -q ^haproxy: /etc/group || echo haproxy:x:64990: >>/etc/group'
+	{
+		sed 's/192\.0\.2\.25/10.77.0.25/; s/2001:db8::25/fd77::25/; s/192\.0\.2\.1\([12]\)/10.77.0.\1/' \
+			"$abs_top_srcdir/doc/haproxy.cfg"
+		echo '	server mx3 10.77.0.3:25'
+	} | host_put lb /etc/haproxy/haproxy.cfg
+	host_spawn lb haproxy haproxy -db -f /etc/haproxy/haproxy.cfg
+	wait_for 10 host_listens lb 25 || bail "HAProxy does not listen"
 }
 
 # farm_sshd NAME: root may come in from the host keys.
