@@ -8,7 +8,7 @@ hosts encrypt. Standard library only.
                                                  is far from what was measured
 
 MEASURED is what the site's tables go by; a machine measures a little else each time, so the check
-allows a factor. t/8a-figures runs it.
+allows a factor. t/8b-figures runs it.
 """
 import json
 import math

@@ -1,5 +1,5 @@
 #!/bin/bash
-# 8a-figures - the tables and the drawing of doc/FARM.md are what doc/farm/figures.py makes of its figures, and
+# 8b-figures - the tables and the drawing of doc/FARM.md are what doc/farm/figures.py makes of its figures, and
 # these are not far from what bench/results.json has; and a change of any is noticed.
 . "$abs_top_srcdir/t/lib/tap.sh"
 
