@@ -9,6 +9,8 @@
 . "$abs_top_srcdir/t/lib/mail.sh"
 . "$abs_top_srcdir/t/lib/farm.sh"
 
+mailer=/usr/libexec/blackpony/blackpony-mailer
+
 # One name with all addresses; a name for each host; and HAProxy.
 zones() {
 	world_zone farm.test <<-END
@@ -178,6 +180,25 @@ death() {
 		"nothing went in clear"
 }
 
+# What FARM.md has somebody look at.
+monitoring() {
+	local domain known
+	for domain in farm.test names.test balanced.test; do
+		ok "--probe: mail for $domain would be encrypted" host_run s1 $mailer --probe --json "$domain"
+		is "$(host_run s1 $mailer --probe --json "$domain" | grep -o '"key": *"[^"]*"' | sort -u | grep -o 'SHA256:[^"]*')" \
+			"$second" "with the key of the farm, and no other"
+	done
+	ok "a host of the farm encrypts to the farm too, for its own key is another" host_run mx1 $mailer --probe balanced.test
+	known=$(host_run s2 blackpony-keygen -L)
+	host_run s1 blackpony-keygen -L | host_run s2 blackpony-keygen --import - >/dev/null
+	is "$(host_run s2 blackpony-keygen -L)" "$known" "pins carried from one sender to another change none that it has"
+	like "$({
+		host_log mx1
+		host_log mx2
+	} | "${BLACKPONY_BIN:-$world_build}/blackpony-report" --json - | tr -d ' \n')" '"received":.*"messages":\{"hybrid":[1-9][0-9]*,"classical":0,"starttls":0,"clear":0\}' \
+		"one report of all hosts: all of it encrypted"
+}
+
 # What the counts above would show if a host had a key of its own.
 stranger() {
 	host_run mx1 sh -c 'cd /etc/blackpony/farm && rm hostkey && blackpony-keygen -q -f hostkey'
@@ -210,5 +231,6 @@ rotated
 death
 wiretap_stop "$WORLD/pcap"
 nok "the wiretap has no word of it" grep -q 'nobody on the way may read this' "$WORLD/pcap"
+monitoring
 stranger
 done_testing
