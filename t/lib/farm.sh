@@ -18,16 +18,31 @@ farm_receiver() {
 	sed "s|blackpony-receiver\$|& $farm_args $*|" "$abs_top_srcdir/doc/inetd.conf.example" >"$WORLD/$name.inetd"
 }
 
-# farm_balancer: HAProxy, with the example of its configuration, before all of them.
+# farm_balancer: HAProxy before all of them.
 farm_balancer() {
 	host_start lb 10.77.0.25 fd77::25 haproxy
-	host_run lb sh -c 'grep -q ^haproxy: /etc/passwd || echo haproxy:x:64990:64990::/var/lib/haproxy:/bin/false >>/etc/passwd
-		grep -q ^haproxy: /etc/group || echo haproxy:x:64990: >>/etc/group'
-	{
-		sed 's/192\.0\.2\.25/10.77.0.25/; s/2001:db8::25/fd77::25/; s/192\.0\.2\.1\([12]\)/10.77.0.\1/' \
-			"$abs_top_srcdir/doc/haproxy.cfg"
-		echo '	server mx3 10.77.0.3:25'
-	} | host_put lb /etc/haproxy/haproxy.cfg
+	host_put lb /etc/haproxy/haproxy.cfg <<-END
+		defaults
+			mode tcp
+			timeout connect 5s
+			timeout check 10s
+			timeout client 70m
+			timeout server 70m
+		listen smtp
+			bind 10.77.0.25:25
+			bind [fd77::25]:25
+			balance roundrobin
+			retries 3
+			option redispatch 1
+			option tcp-check
+			tcp-check expect rstring ^220
+			tcp-check send "QUIT\r\n"
+			tcp-check expect rstring ^221
+			default-server send-proxy-v2 check inter 2s fall 2 rise 1 maxconn 90
+			server mx1 10.77.0.1:25
+			server mx2 10.77.0.2:25
+			server mx3 10.77.0.3:25
+	END
 	host_spawn lb haproxy haproxy -db -f /etc/haproxy/haproxy.cfg
 	wait_for 10 host_listens lb 25 || bail "HAProxy does not listen"
 }
