@@ -76,7 +76,7 @@ void pins_each(struct pins *p,
 	const char *domain, const char *mx, const struct pins_host *host, void *context),
     void *context);
 
-/* Addresses that failed to connect or greet. address: "192.0.2.1" or "2001:db8::1". */
+/* Addresses that failed to connect, or did not greet in time. address: "192.0.2.1" or "2001:db8::1". */
 #define PINS_DEAD_SECONDS 1800
 /* How long one mailer may be the prober before another takes over. A failure counts as a probe,
  * so that a long queue does not try them one after another. */

@@ -238,9 +238,6 @@ client_lost(struct session *s, const char *why)
 		client_upgrade_failed(s, ERR_REFUSED, why);
 		break;
 	case CLIENT_GREETING:
-		client_next_hop(s, SESSION_HOP_REFUSED, why);
-		s->request.fault = ERR_TIMEOUT; /* as good as dead: it never said a word */
-		break;
 	case CLIENT_HELLO:
 	case CLIENT_CLEAR:
 	case CLIENT_CAPS:
@@ -301,7 +298,13 @@ client_fail(struct session *s, enum err fault)
 	} else if (asked(s) != 0 && (fault == ERR_TIMEOUT || fault == ERR_RESOURCE)) {
 		client_verdict(s, "451 4.3.0 No answer from our own monitor");
 	} else {
+		bool mute = s->state == CLIENT_GREETING && fault == ERR_TIMEOUT;
+
 		client_lost(s, err_text(fault));
+		/* As good as dead. Who closes at once has cost nobody time, and may be a load
+		 * balancer, one of whose hosts is gone. */
+		if (mute)
+			s->request.fault = ERR_TIMEOUT;
 	}
 }
 

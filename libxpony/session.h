@@ -97,8 +97,8 @@ struct session_request {
 	uint8_t kind;
 	uint8_t reason; /* HOP */
 	uint8_t fault;  /* HOP, reason UPGRADE: ERR_CRYPTO, or ERR_REFUSED when the host refused
-			   or dropped the XPONY line; reason REFUSED: ERR_TIMEOUT when it never
-			   greeted */
+			   or dropped the XPONY line; reason REFUSED: ERR_TIMEOUT when it let
+			   the time for a greeting pass */
 	uint8_t starttls; /* CLEAR */
 	uint8_t upgraded;
 	uint8_t key[NOISE_KEY];         /* DH: the point; PEER, BACKEND: the peer's key */

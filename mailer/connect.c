@@ -246,12 +246,12 @@ begin_connect(
 }
 
 /* Faults of the host or the way to it. Those of our own (no route, no source address, no
- * memory) say nothing about it. */
+ * memory) say nothing about it; nor does a connection that was taken and reset at once, as load
+ * balancers do while none of their hosts is there. */
 static bool
 says_dead(int error)
 {
-	return error == ECONNREFUSED || error == ETIMEDOUT || error == EHOSTUNREACH ||
-	       error == ECONNRESET;
+	return error == ECONNREFUSED || error == ETIMEDOUT || error == EHOSTUNREACH;
 }
 
 /* Another port is another server, of which nothing is remembered. */

@@ -200,6 +200,20 @@ monitoring() {
 		"one report of all hosts: all of it encrypted"
 }
 
+# For a moment HAProxy has nobody: that is no dead host, which would be left alone for half an hour.
+none_left() {
+	host_kill mx1 inetd
+	host_kill mx2 inetd
+	ok "HAProxy notices that no host is left" wait_for 30 grep -q 'has no server available' "$(host_root lb)/var/log/haproxy.out"
+	printf 'Subject: patient\n\n' | host_run s1 sendmail-mta -Am -odi -i -f alice@s1.test -- bob@balanced.test
+	like "$(host_log s1 | grep 'to=bob@balanced' | tail -n 1)" 'stat=Deferred: 451 4\.4\.2 ' "no host is left: mail waits"
+	host_inetd mx1 "$WORLD/mx1.inetd"
+	ok "one is back" wait_for 30 grep -q 'mx1 is UP' "$(host_root lb)/var/log/haproxy.out"
+	host_flush s1
+	ok "and mail goes at once" wait_for 20 grep -q 'Subject: patient' "$(host_root mx1)/var/mail/box/bob" ||
+		diag "$(host_log s1 | tail -n 3)"
+}
+
 # What the counts above would show if a host had a key of its own.
 stranger() {
 	host_run mx1 sh -c 'cd /etc/blackpony/farm && rm hostkey && blackpony-keygen -q -f hostkey'
@@ -234,5 +248,6 @@ death
 wiretap_stop "$WORLD/pcap"
 nok "the wiretap has no word of it" grep -q 'nobody on the way may read this' "$WORLD/pcap"
 monitoring
+none_left
 stranger
 done_testing
