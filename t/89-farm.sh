@@ -159,7 +159,7 @@ death() {
 	local name
 	{
 		printf 'Subject: large\nTo: friends:;\n\n'
-		seq -f 'line %020g, and forty megabytes of its like' 1 600000
+		seq -f 'line %020g, and twenty megabytes of its like' 1 350000
 	} | host_put s2 /root/large
 	amid_body mx3
 	host_spawn s2 large sh -c 'exec sendmail-mta -Am -odi -oem -i -f alice@s2.test -- bob@third.test </root/large'
@@ -171,7 +171,7 @@ death() {
 	for name in $farm_senders; do
 		host_flush "$name"
 	done
-	ok "it comes by another host" wait_for 30 grep -q '^Subject: large' "$(host_root mx1)/var/mail/box/bob"
+	ok "it comes by another host" wait_for 60 grep -q '^Subject: large' "$(host_root mx1)/var/mail/box/bob"
 	ok "all else has come" wait_for 30 farm_complete "$WORLD/disk" || diag "missing: $(farm_missing "$WORLD/disk")"
 	ok "no queue has any" wait_for 10 no_queue
 	farm_came "$WORLD/disk" | uniq -d >"$WORLD/twice"
