@@ -53,6 +53,9 @@ clients() {
 	served six 2001:db8::7 fd77::2 fd77::2 IPv6:2001:db8:0:0:0:0:0:7 'IPv6:2001:db8::7'
 	served "six by way of four" 2001:db8::7 2001:db8::25 10.77.0.2 IPv6:2001:db8:0:0:0:0:0:7 'IPv6:2001:db8::7'
 	served mapped ::ffff:192.0.2.7 ::ffff:192.0.2.25 fd77::2 192.0.2.7 '192\.0\.2\.7'
+	# xinetd's socket is of both families, where an IPv4 address is a mapped one.
+	like "$(mail mapped | brings 192.0.2.7 192.0.2.25 -p 2506 10.77.0.2)" '^250 2\.1\.5' "a balancer whose address is v4-mapped is listed"
+	like "$(talk lb -x "$(header 192.0.2.7 192.0.2.25)" -p 2506 fd77::2 <<<QUIT)" '^221 ' "and one of IPv6 there"
 	ok "the balancer of the one" logged 'peer=\[192\.0\.2\.7\], via=\[10\.77\.0\.10\]'
 	ok "and of the other" logged 'peer=\[192\.0\.2\.7\], via=\[IPv6:fd77::10\]'
 }
@@ -205,6 +208,11 @@ host_put b $list <<<$'10.77.0.8/29 # lb\n[fd77::10]'
 	echo "2503 stream tcp nowait root $receiver receiver"
 } >"$WORLD/inetd.conf"
 host_inetd b "$WORLD/inetd.conf"
+sed "s/port\t.*25\$/port = 2506/; s|^\tserver\t.*|&\n\tserver_args = -F $list|" "$source/doc/xinetd.blackpony" |
+	host_put b /etc/xinetd.d/blackpony
+host_put b /etc/xinetd.conf <<<'includedir /etc/xinetd.d'
+host_spawn b xinetd xinetd -dontfork -syslog mail
+wait_for 10 host_listens b 2506 || bail "xinetd does not listen"
 clients
 judged
 checks
