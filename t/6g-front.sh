@@ -146,8 +146,8 @@ liars() {
 	local lie said sessions before
 	lie=$(header 198.51.100.8 192.0.2.25)
 	sessions=$(sendmails)
-	like "$(mail liar $relay_third | talk c -x "$lie" 10.77.0.2)" '^554 5\.5\.1 ' "before the greeting: turned away"
-	like "$(mail liar $relay_third | talk c -x "$lie" fd77::2)" '^554 5\.5\.1 ' "by IPv6 too"
+	like "$(mail liar $relay_third | talk c -x "$lie" -p 2507 10.77.0.2)" '^554 5\.5\.1 ' "before the greeting: turned away"
+	like "$(mail liar $relay_third | talk c -x "$lie" -p 2507 fd77::2)" '^554 5\.5\.1 ' "by IPv6 too"
 	said=$(printf '%s\n' "=$lie"'MAIL FROM:<x@c.test>\r\nRCPT TO:<'$relay_third'>\r\n' '?' '?' '?' | talk c 10.77.0.2)
 	is "$(sed -n '2s/ .*//p' <<<"$said")" 500 "behind the greeting: a bad first command"
 	unlike "$said" '^250 2\.1\.5' "and nothing is relayed" || diag "$said"
@@ -205,7 +205,10 @@ host_put b $list <<<$'10.77.0.8/29 # lb\n[fd77::10]'
 	sed "s|blackpony-receiver\$|& -F $list|" "$source/doc/inetd.conf.example"
 	echo "2501 stream tcp nowait root $receiver receiver -F $list -M 1"
 	echo "2502 stream tcp nowait root $receiver receiver -F $list -v"
-	echo "2503 stream tcp nowait root $receiver receiver"
+	# With a pause, so that what is sent at once is sent before the greeting, however slow the machine.
+	echo "2503 stream tcp nowait root $receiver receiver -g 10000"
+	echo "2507 stream tcp nowait root $receiver receiver -F $list -g 10000"
+	echo "2507 stream tcp6 nowait root $receiver receiver -F $list -g 10000"
 } >"$WORLD/inetd.conf"
 host_inetd b "$WORLD/inetd.conf"
 sed "s/port\t.*25\$/port = 2506/; s|^\tserver\t.*|&\n\tserver_args = -F $list|" "$source/doc/xinetd.blackpony" |
