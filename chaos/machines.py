@@ -8,6 +8,7 @@ import shutil
 import signal
 import struct
 import subprocess
+import time
 
 import names
 
@@ -169,12 +170,22 @@ class Machines:
                 if process.name == "inetd" and process.parent == self.saboteur.hosts["b"]]
 
     def stop_inetd(self):
-        for pid in self.inetd():
-            os.kill(pid, signal.SIGKILL)
+        """A killed process can be seen for a while."""
+        for _ in range(500):
+            pids = self.inetd()
+            if not pids:
+                break
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            time.sleep(0.01)
 
     def start_inetd(self):
-        if not self.inetd():
+        """What else is broken may not let it start at once."""
+        for _ in range(50):
+            if self.inetd():
+                break
             self.on("b", "sh", "-c", "inetd")
+            time.sleep(0.1)
 
     def inetd_restarted(self, thing):
         for pid in self.inetd():

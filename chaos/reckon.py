@@ -70,9 +70,17 @@ class Books:
         self.queued = self.in_queue("queue.a")
         for number, identity in self.in_queue("queue.b").items():
             self.copies[number].append(Copy(identity, self.taken.get(identity), None))
-        with open(directory + "/bounces", "rb") as file:
-            self.bounced = collections.Counter(map(int, re.findall(
-                rb"^Message-Id: <(\d+)\.%s@chaos" % re.escape(seed.encode()), file.read(), re.I | re.M)))
+        self.bounced = self.read_bounces()
+
+    def read_bounces(self):
+        """A note that a message waits is none: its clock had been put on by a day. A dead letter is one that had no room."""
+        with open(self.directory + "/bounces", "rb") as file:
+            notes = re.split(rb"^From ", file.read(), flags=re.M)
+        bounced = collections.Counter()
+        for note in notes:
+            if not re.search(rb"^Action: delayed", note, re.M):
+                bounced.update(map(int, re.findall(rb"^Message-Id: <(\d+)\.%s@chaos" % re.escape(self.seed.encode()), note, re.I | re.M)))
+        return bounced
 
     def message_of(self, text):
         match = re.search(r"msgid=<(\d+)\.%s@chaos\.test>" % re.escape(self.seed), text)

@@ -191,6 +191,8 @@ class Saboteur:
                     any(self.strike(self.rng.choice(hits)) for _ in range(5))  # many meet nobody
                 elif things:
                     self.machines.strike(self.rng.choice(things))
+                if not self.is_broken("inetd"):
+                    self.machines.start_inetd()  # one that was told to end may take its time
             except OSError as fault:
                 self.say("not broken:", fault)  # it had gone meanwhile
         for thread in list(self.mending.values()):

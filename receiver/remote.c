@@ -185,12 +185,14 @@ remote_prepare(struct remote_sockets *s, const struct remote *r,
 	bool made = true;
 	int i;
 
-	*s = (struct remote_sockets){r, client, local, {-1, -1}};
+	*s = (struct remote_sockets){
+	    .remote = r, .client = client, .local = local, .fd = {-1, -1}};
 	if (server == NULL) {
 		snprintf(why, why_size, "no back end for clients of %s: one more -B",
 		    client->ss_family == AF_INET6 ? "IPv6" : "IPv4");
 		return false;
 	}
+	s->server = *server;
 	for (i = 0; made && i < REMOTE_SOCKETS; i++) {
 		s->fd[i] =
 		    socket(server->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -264,7 +266,6 @@ blame(const struct remote *r, int error)
 enum remote_result
 remote_connect(struct remote_sockets *s, int *fd, char *why, size_t why_size)
 {
-	const struct sockaddr_storage *server = server_for(s->remote, s->client->ss_family);
 	char address[PAIR_ADDRESS_MAX];
 	int error = EBADF, i;
 	bool connected = false;
@@ -273,7 +274,7 @@ remote_connect(struct remote_sockets *s, int *fd, char *why, size_t why_size)
 		if ((*fd = s->fd[i]) == -1)
 			continue;
 		s->fd[i] = -1;
-		connected = connect_in_time(*fd, server) &&
+		connected = connect_in_time(*fd, &s->server) &&
 			    (s->remote->kind != REMOTE_PROXY || send_header(s, *fd));
 		error = errno;
 		if (!connected)
@@ -285,7 +286,7 @@ remote_connect(struct remote_sockets *s, int *fd, char *why, size_t why_size)
 	if (connected)
 		return REMOTE_CONNECTED;
 	*fd = -1;
-	pair_format(server, address, sizeof(address));
+	pair_format(&s->server, address, sizeof(address));
 	snprintf(why, why_size, "%s: %s%s", address, strerror(error),
 	    blame(s->remote, error) == REMOTE_WRONG && error == ETIMEDOUT
 		? "; is the routing rule in place?"

@@ -30,7 +30,8 @@ struct remote {
 struct remote_sockets {
 	const struct remote *remote;
 	const struct sockaddr_storage *client, *local;
-	int fd[REMOTE_SOCKETS]; /* -1: used, or never had */
+	struct sockaddr_storage server; /* where clients of this family are brought to */
+	int fd[REMOTE_SOCKETS];         /* -1: used, or never had */
 };
 
 enum remote_result {

@@ -44,7 +44,7 @@ class Invented:
         self.mailbox = [(number, to_id(number), body_of(number)) for number in range(10)]
         self.log = [(10.0 * number, "%s: from=alice@a.test, msgid=<%d.7@chaos.test>" % (from_id(number), number))
                     for number in range(10)]
-        self.other_log, self.sabotage, self.queue_a, self.queue_b, self.bounces = [], [], [], [], []
+        self.other_log, self.sabotage, self.queue_a, self.queue_b, self.bounces, self.warnings = [], [], [], [], [], []
         self.wire = b"220 mail.b.test XPONY 1\r\n"
         for number in range(10):
             self.take(number, 10 * number + 1)
@@ -88,7 +88,8 @@ class Invented:
         put("log.b", stamped[1])
         for name, queue, identity in (("queue.a", self.queue_a, from_id), ("queue.b", self.queue_b, to_id)):
             put(name, ["== qf%s\nH??Message-Id: <%d.7@chaos.test>\nH??From: x" % (identity(number), number) for number in queue])
-        put("bounces", ["Message-Id: <%d.7@chaos.test>\n" % number for number in self.bounces])
+        put("bounces", ["From MAILER-DAEMON Sun\nAction: %s\n\nMessage-Id: <%d.7@chaos.test>\n" % (action, number)
+                        for numbers, action in ((self.bounces, "failed"), (self.warnings, "delayed")) for number in numbers])
         put("sabotage", ["begin %.6f" % BEGIN] + ["%.1f %s" % line for line in self.sabotage])
         put("capture", [self.wire])
 
@@ -162,6 +163,9 @@ def elsewhere():
     books.unsay(3)
     books.bounces.append(3)
     fails("one is bounced for nothing", books, "message 3 bounced")
+    books.bounces, books.warnings = [], [3]
+    fails("one is said to wait, and is nowhere", books, "message 3 lost")
+    books.bounces, books.warnings = [3], [3]
     books.say(3, 32, "to=bob@d1.test, %sdsn=5.1.2, reply=550 5.1.2 d1.test: does not exist, stat=Host unknown" % SAID)
     passes("one is bounced, for a name server has denied its domain", books, "bounced 1")
     books.again(3)
