@@ -185,11 +185,11 @@ death() {
 monitoring() {
 	local domain known
 	for domain in farm.test names.test balanced.test; do
-		ok "--probe: mail for $domain would be encrypted" host_run s1 $mailer --probe --json "$domain"
-		is "$(host_run s1 $mailer --probe --json "$domain" | grep -o '"key": *"[^"]*"' | sort -u | grep -o 'SHA256:[^"]*')" \
+		ok "--probe: mail for $domain would be encrypted" host_run s1 $mailer -t 4 --probe --json "$domain"
+		is "$(host_run s1 $mailer -t 4 --probe --json "$domain" | grep -o '"key": *"[^"]*"' | sort -u | grep -o 'SHA256:[^"]*')" \
 			"$second" "with the key of the farm, and no other"
 	done
-	ok "a host of the farm encrypts to the farm too, for its own key is another" host_run mx1 $mailer --probe balanced.test
+	ok "a host of the farm encrypts to the farm too, for its own key is another" host_run mx1 $mailer -t 4 --probe balanced.test
 	known=$(host_run s2 blackpony-keygen -L)
 	host_run s1 blackpony-keygen -L | host_run s2 blackpony-keygen --import - >/dev/null
 	is "$(host_run s2 blackpony-keygen -L)" "$known" "pins carried from one sender to another change none that it has"
@@ -232,8 +232,8 @@ n=0
 for name in $farm_hosts; do
 	farm_receiver "$name" $((n += 1)) -M 0
 done
-farm_sender s1 4 -K 0
-farm_sender s2 5
+farm_sender s1 4 -t 4 -K 0 # a host that is dead is not waited for as long as ever
+farm_sender s2 5 -t 4
 first_keys
 farm_balancer
 learn

@@ -75,6 +75,12 @@ farm_keys() {
 	host_pony keys
 	host_run keys sh -e -c 'mkdir -p -m 700 /root/.ssh /root/farm
 		ssh-keygen -q -t ed25519 -N "" -f /root/.ssh/id_ed25519'
+	# One connection to each host for all that is pushed, or the test is about ssh.
+	host_put keys /root/.ssh/config <<-'END'
+		ControlMaster auto
+		ControlPath /root/.ssh/%h
+		ControlPersist 60
+	END
 	printf 'mail.%s.test\n' $farm_hosts | host_put keys /root/farm/hosts
 	host_put keys /usr/local/bin/farm-push 755 <"$abs_top_srcdir/doc/farm/farm-push"
 }
@@ -106,6 +112,7 @@ farm_traffic() {
 			n=$((n + 1))
 			printf 'Subject: %s-%d\nTo: friends:;\n\nnobody on the way may read this\n' "$name" $n |
 				sendmail-mta -Am -odi -oem -i -f "alice@$name.test" -- "bob@$domain"
+			sleep 0.05
 			echo $n >/run/sent.new
 			mv /run/sent.new /run/sent
 			sleep 0.1
