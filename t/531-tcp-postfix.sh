@@ -45,14 +45,26 @@ no_xclient() {
 		'^250.XCLIENT' "control: this host is offered it"
 }
 
+# A load balancer's client is Postfix's client, too.
+balanced() {
+	host_put b /etc/blackpony/balancers <<<10.77.0.3
+	printf '%s\n' 'EHLO peer.example' 'MAIL FROM:<x@c.test>' "RCPT TO:<$relay_third>" 'RCPT TO:<bob@b.test>' DATA \
+		'Subject: balanced' '' . QUIT | talk -x "$(proxy_header 192.0.2.7 192.0.2.25)" -p 2503 10.77.0.2 >"$WORLD/balanced"
+	like "$(cat "$WORLD/balanced")" "$relay_denied" "a balancer's client may not relay"
+	like "$(cat "$WORLD/balanced")" '^250 2\.0\.0 Ok: queued' "its mail is taken"
+	ok "with its own address" wait_for 20 grep -q 'peer\.example (unknown \[192\.0\.2\.7\])' "$(host_root b)$tcpback_file"
+}
+
 tcpback_world postfix
 postfix_start
-tcpback_inetd 'proxy:127.0.0.1:2525' 2501 'proxy:127.0.0.1:2527' 2502 'proxy:127.0.0.1:2526'
+tcpback_inetd 'proxy:127.0.0.1:2525' 2501 'proxy:127.0.0.1:2527' 2502 'proxy:127.0.0.1:2526' \
+	2503 'proxy:127.0.0.1:2525 -F /etc/blackpony/balancers'
 tcpback_norelay
 tcpback_received '\[10\.77\.0\.3\]' '\[IPv6:fd77::3\]'
 unlike "$(host_run b postqueue -p)" third.test "nothing for the third host is in the queue"
 tcpback_smuggle
 no_xclient
+balanced
 tcpback_bare 2502 127.0.0.1 2526
 unlike "$(host_run b postqueue -p)" third.test "and nothing for the third host is in the queue"
 done_testing

@@ -11,24 +11,12 @@ source=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 
 receiver=/usr/libexec/blackpony/blackpony-receiver
 list=/etc/blackpony/balancers
-signature='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
-check="$signature"'\x20\x00\x00\x00' # the command LOCAL
-
-# header CLIENT LOCAL: the octets of a connection from there to port 25 here, with Python's escapes.
-header() {
-	python3 -c '
-import socket, sys
-six = ":" in sys.argv[1]
-ends = b"".join(socket.inet_pton(socket.AF_INET6 if six else socket.AF_INET, a) for a in sys.argv[1:3])
-ends += (40001).to_bytes(2, "big") + (25).to_bytes(2, "big")
-octets = bytes([0x21, 0x21 if six else 0x11, 0, len(ends)]) + ends
-print("".join("\\x%02x" % octet for octet in octets))' "$@" | sed "s/^/${signature//\\/\\\\}/"
-}
+check="$proxy_signature"'\x20\x00\x00\x00' # the command LOCAL
 
 talk() { host_run "$1" python3 "$source/t/tools/talk.py" "${@:2}" 2>&1; }
 
 # brings CLIENT LOCAL TALK-ARGUMENT...: the balancer, for such a client.
-brings() { talk lb -x "$(header "$1" "$2")" "${@:3}"; }
+brings() { talk lb -x "$(proxy_header "$1" "$2")" "${@:3}"; }
 
 mail() { printf '%s\n' 'EHLO peer.example' "MAIL FROM:<$1@c.test>" "RCPT TO:<${2:-bob@b.test}>" QUIT; }
 letter() { printf '%s\n' 'EHLO peer.example' 'MAIL FROM:<x@c.test>' 'RCPT TO:<bob@b.test>' DATA "Subject: $1" '' . QUIT; }
@@ -55,7 +43,7 @@ clients() {
 	served mapped ::ffff:192.0.2.7 ::ffff:192.0.2.25 fd77::2 192.0.2.7 '192\.0\.2\.7'
 	# xinetd's socket is of both families, where an IPv4 address is a mapped one.
 	like "$(mail mapped | brings 192.0.2.7 192.0.2.25 -p 2506 10.77.0.2)" '^250 2\.1\.5' "a balancer whose address is v4-mapped is listed"
-	like "$(talk lb -x "$(header 192.0.2.7 192.0.2.25)" -p 2506 fd77::2 <<<QUIT)" '^221 ' "and one of IPv6 there"
+	like "$(talk lb -x "$(proxy_header 192.0.2.7 192.0.2.25)" -p 2506 fd77::2 <<<QUIT)" '^221 ' "and one of IPv6 there"
 	ok "the balancer of the one" logged 'peer=\[192\.0\.2\.7\], via=\[10\.77\.0\.10\]'
 	ok "and of the other" logged 'peer=\[192\.0\.2\.7\], via=\[IPv6:fd77::10\]'
 }
@@ -70,13 +58,13 @@ judged() {
 	like "$(mail judged | brings 192.0.2.7 192.0.2.25 10.77.0.2)" '^530 5\.7\.0 ' "peers"
 	like "$(mail judged | brings 192.0.2.8 192.0.2.25 10.77.0.2)" '^250 2\.1\.5' "but not of another client"
 	rm "$(host_root b)/etc/blackpony/peers"
-	host_spawn lb held sh -c "sleep 60 | python3 $source/t/tools/talk.py -p 2501 -x '$(header 192.0.2.7 192.0.2.25)' 10.77.0.2"
+	host_spawn lb held sh -c "sleep 60 | python3 $source/t/tools/talk.py -p 2501 -x '$(proxy_header 192.0.2.7 192.0.2.25)' 10.77.0.2"
 	wait_for 10 grep -q ^220 "$(host_root lb)/var/log/held.out" || diag "no session is held"
 	like "$(mail judged | brings 192.0.2.7 192.0.2.26 -p 2501 10.77.0.2)" '^421 4\.7\.0 .*Too many sessions from your address' \
 		"-M 1: a second session of this client"
 	ok "with its address in the log" logged 'too many sessions of this address, peer=\[192\.0\.2\.7\]'
 	like "$(mail judged | brings 192.0.2.8 192.0.2.25 -p 2501 10.77.0.2)" '^250 2\.1\.5' "the first of another"
-	like "$(talk lb -x "$(header 192.0.2.9 192.0.2.25)EHLO x\\r\\n" 10.77.0.2 </dev/null)" \
+	like "$(talk lb -x "$(proxy_header 192.0.2.9 192.0.2.25)EHLO x\\r\\n" 10.77.0.2 </dev/null)" \
 		'^554 5\.5\.1 .*You spoke before the greeting' "who speaks before the greeting"
 	ok "with its address too" logged 'spoke before the greeting, peer=\[192\.0\.2\.9\], octets=8'
 }
@@ -118,13 +106,13 @@ faults() {
 	local sessions label
 	sessions=$(sendmails)
 	turn_away none 10.77.0.2
-	turn_away half -x "$signature\\x21" fd77::2
+	turn_away half -x "$proxy_signature\\x21" fd77::2
 	turn_away smtp -x 'EHLO x\r\n' 10.77.0.2
 	turn_away one -x 'PROXY TCP4 192.0.2.7 192.0.2.25 40001 25\r\n' 10.77.0.2
-	turn_away udp -x "$signature\\x21\\x12\\x00\\x0c\\xc0\\x00" fd77::2
-	turn_away loopback -x "$(header 127.0.0.1 192.0.2.25)" 10.77.0.2
-	turn_away loopback6 -x "$(header ::1 2001:db8::25)" 10.77.0.2
-	turn_away mapped -x "$(header ::ffff:127.0.0.1 ::ffff:192.0.2.25)" 10.77.0.2
+	turn_away udp -x "$proxy_signature\\x21\\x12\\x00\\x0c\\xc0\\x00" fd77::2
+	turn_away loopback -x "$(proxy_header 127.0.0.1 192.0.2.25)" 10.77.0.2
+	turn_away loopback6 -x "$(proxy_header ::1 2001:db8::25)" 10.77.0.2
+	turn_away mapped -x "$(proxy_header ::ffff:127.0.0.1 ::ffff:192.0.2.25)" 10.77.0.2
 	like "$(mail x | brings 0.0.0.0 192.0.2.25 10.77.0.2)" '^421 4\.3\.0' "no host's address: nothing that sendmail could be shown"
 	like "$(mail x | brings 255.255.255.255 192.0.2.25 10.77.0.2)" '^421 4\.3\.0' "nor everybody's"
 	wait "${going[@]}"
@@ -144,7 +132,7 @@ faults() {
 # Who is not listed names a client that may relay, at each moment when it could be heard.
 liars() {
 	local lie said sessions before
-	lie=$(header 198.51.100.8 192.0.2.25)
+	lie=$(proxy_header 198.51.100.8 192.0.2.25)
 	sessions=$(sendmails)
 	like "$(mail liar $relay_third | talk c -x "$lie" -p 2507 10.77.0.2)" '^554 5\.5\.1 ' "before the greeting: turned away"
 	like "$(mail liar $relay_third | talk c -x "$lie" -p 2507 fd77::2)" '^554 5\.5\.1 ' "by IPv6 too"
@@ -158,7 +146,7 @@ liars() {
 	} | talk c 10.77.0.2)
 	unlike "$said" "^250 2\\.1\\.5" "behind EHLO: relays nothing" || diag "$said"
 	# The client of an honest balancer, which passes on what it says.
-	like "$(talk lb -x "$(header 192.0.2.7 192.0.2.25)$lie" 10.77.0.2 </dev/null)" '^554 5\.5\.1 ' \
+	like "$(talk lb -x "$(proxy_header 192.0.2.7 192.0.2.25)$lie" 10.77.0.2 </dev/null)" '^554 5\.5\.1 ' \
 		"a second header behind the balancer's: spoke before the greeting"
 	ok "as the client that it is" logged 'spoke before the greeting, peer=\[192\.0\.2\.7\], octets=28'
 	like "$(mail liar $relay_third | talk lb -x "$lie" -p 2503 10.77.0.2)" '^554 5\.5\.1 ' "without -F nobody is believed"

@@ -8,6 +8,19 @@ relay_denied='^550 5\.7\.1 .*Relaying denied' relay_taken='^250 2\.1\.5' # sendm
 # talk ARGUMENT...: the script on standard input, from the stranger.
 talk() { host_run c python3 "$world_src/t/tools/talk.py" "$@" 2>&1; }
 
+# proxy_header CLIENT LOCAL: the octets by which a load balancer brings a connection from there to port 25 here, with
+# Python's escapes, for talk.py -x.
+proxy_signature='\x0d\x0a\x0d\x0a\x00\x0d\x0a\x51\x55\x49\x54\x0a'
+proxy_header() {
+	python3 -c '
+import socket, sys
+six = ":" in sys.argv[1]
+ends = b"".join(socket.inet_pton(socket.AF_INET6 if six else socket.AF_INET, a) for a in sys.argv[1:3])
+ends += (40001).to_bytes(2, "big") + (25).to_bytes(2, "big")
+octets = bytes([0x21, 0x21 if six else 0x11, 0, len(ends)]) + ends
+print("".join("\\x%02x" % octet for octet in octets))' "$@" | sed "s/^/${proxy_signature//\\/\\\\}/"
+}
+
 # Ten tries: in three transactions, two of which end in a message; after RSET, EHLO and HELO.
 # relay_tries SUBJECT: the commands, for t/tools/talk.py and the like.
 relay_tries() {
