@@ -73,8 +73,10 @@ clients() {
 	is "$(slots)" 0 "and every slot is free"
 	is "$(host_mailbox b bob)" "" "nothing was delivered"
 	unlike "$(host_log b)" 'engine ended without|broke its bounds' "no engine came to grief"
-	is "$(host_log b | grep -c 'blackpony-receiver.* fault=timeout.* ms=[0-9]\{4,5\}$')" \
-		$(($(grep -c '421 4.4.2' "$WORLD/said") + 2)) "the log has each timeout, and those who did not read"
+	# On a busy machine one that left may be noticed by its silence, too.
+	ok "the log has each timeout, and those who did not read" \
+		test "$(host_log b | grep -c 'blackpony-receiver.* fault=timeout.* ms=[0-9]\{4,5\}$')" \
+		-ge $(($(grep -c '421 4.4.2' "$WORLD/said") + 2)) || diag "$(host_log b | grep 'fault=')"
 }
 
 # mailer PORT: a message to the host there.
