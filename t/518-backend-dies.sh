@@ -79,7 +79,7 @@ waits() {
 	send "$name"
 	like "$(host_log a | grep "to=$name@b\.test")" 'mailer=blackpony.* dsn=4\.[0-9.]*, .*stat=Deferred' "$name: mail waits"
 	like "$(host_queue a)" "$name@b\.test" "$name: in the queue"
-	nok "$name: nothing of it is delivered" test -e "$(host_root b)/var/mail/box/$name"
+	nok "$name: nothing of it is delivered" test -s "$(host_root b)/var/mail/box/$name"
 }
 
 killed() {

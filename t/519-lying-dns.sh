@@ -83,7 +83,7 @@ post_all() {
 waits() { # NAME STATUS ERE
 	deferred "$1" "$2" "$3" "$1@$1.$p"
 	like "$(host_queue a)" "[[:space:]]$1@" "$1: in the queue"
-	nok "$1: delivered nowhere" test -e "$(host_root b)/var/mail/box/$1"
+	nok "$1: delivered nowhere" test -s "$(host_root b)/var/mail/box/$1"
 }
 
 arrived() {

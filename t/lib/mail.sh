@@ -52,7 +52,8 @@ mail_files() {
 	done
 }
 
-# mail_boxes HOST NAME...: mail for these goes each to a file of its own on the host.
+# mail_boxes HOST NAME...: mail for these goes each to a file of its own on the host. The files are made here:
+# of two sendmails that deliver to a file that is not there, one may bounce its mail with "Can't create output".
 mail_boxes() {
 	local host=$1 name aliases
 	shift
@@ -63,6 +64,7 @@ mail_boxes() {
 		cat "$(host_root "$host")/etc/mail/aliases"
 	)
 	host_run "$host" install -d -m 1777 /var/mail/box
+	host_run "$host" install -m 640 -o mail -g mail /dev/null "${@/#//var/mail/box/}"
 	host_put "$host" /etc/mail/aliases <<<"$aliases"
 	host_run "$host" sendmail-mta -Am -bi >/dev/null
 }
