@@ -46,9 +46,11 @@ world_start() {
 	mkdir "$WORLD/zones" "$WORLD/share"
 	world_tool mailhost
 	world_box wire wire.test nsd tools
+	# Without an address of its own a bridge has the lowest of its ports', and a host that is plugged in
+	# later may change it: the name server would be silent until the others' neighbour entries are stale.
 	host_run wire ip -batch - <<-END || world_die "no bridge"
 		link set lo up
-		link add br0 type bridge mcast_snooping 0
+		link add br0 address 02:00:00:00:00:53 type bridge mcast_snooping 0
 		link set br0 up
 		addr add 10.77.0.53/24 dev br0
 		addr add fd77::53/64 dev br0 nodad
