@@ -281,9 +281,6 @@ static const struct scenario scenarios[] = {
 int
 main(void)
 {
-	if (sodium_init() < 0)
-		bail("sodium_init");
-	for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
-		scenario_run(&scenarios[i]);
+	SCENARIOS_RUN(scenarios);
 	return tap_done();
 }

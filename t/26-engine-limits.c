@@ -310,8 +310,7 @@ main(void)
 	if ((long_text = calloc(1, PLENTY + 1)) == NULL)
 		bail("out of memory");
 	test_commands();
-	for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
-		scenario_run(&scenarios[i]);
+	SCENARIOS_RUN(scenarios);
 	test_endless();
 	test_flood();
 	test_own_replies();

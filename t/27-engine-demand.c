@@ -138,10 +138,7 @@ shows_starttls(enum session_demand demand)
 int
 main(void)
 {
-	if (sodium_init() < 0)
-		bail("sodium_init");
-	for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
-		scenario_run(&scenarios[i]);
+	SCENARIOS_RUN(scenarios);
 	ok(shows_starttls(ENCRYPTION), "STARTTLS is offered where it is enough");
 	ok(!shows_starttls(XPONY), "and not where it is not");
 	return tap_done();

@@ -357,10 +357,7 @@ test_long(void)
 int
 main(void)
 {
-	if (sodium_init() < 0)
-		bail("sodium_init");
-	for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
-		scenario_run(&scenarios[i]);
+	SCENARIOS_RUN(scenarios);
 	test_starttls();
 	test_suites();
 	test_address();

@@ -5,6 +5,7 @@
 #include "engine-scenario.h"
 
 #define PROXIED .backend = SESSION_BACKEND_PROXIED
+#define CLEAR PROXIED, .how = NO_CLIENT, .script = eager, .told = "BACKEND \n", .suite = ""
 #define WRONG "421 4.3.5 System incorrectly configured\r\n"
 
 static const struct say clear[] = {EHLO, MAIL, RCPT, BODY, QUIT, END};
@@ -30,86 +31,46 @@ static const struct scenario scenarios[] = {
 	.messages = 1,
 	.suite = "mlkem768x25519-chachapoly"},
     {.name = "the same in clear",
-	PROXIED,
-	.how = NO_CLIENT,
-	.script = eager,
+	CLEAR,
 	.replies = "250 2.1.0 sender ok\r\n250 2.1.5 recipient ok\r\n221 2.0.0 bye\r\n",
 	.heard = "[1]NOOP\r\nEHLO mta.test\r\nMAIL FROM:<a@mta.test>\r\nRCPT TO:<b@mx.test>\r\n"
-		 "QUIT\r\n",
-	.told = "BACKEND \n",
-	.suite = ""},
+		 "QUIT\r\n"},
     {.name = "it took it for commands",
-	PROXIED,
-	.how = NO_CLIENT,
-	.script = eager,
+	CLEAR,
 	.rules = takes_it_for_commands,
 	.replies = WRONG,
-	.heard = "[1]NOOP\r\n",
-	.told = "BACKEND \n",
-	.suite = ""},
+	.heard = "[1]NOOP\r\n"},
     {.name = "another code",
-	PROXIED,
-	.how = NO_CLIENT,
-	.script = eager,
+	CLEAR,
 	.rules = other_code,
 	.replies = WRONG,
-	.heard = "[1]NOOP\r\n",
-	.told = "BACKEND \n",
-	.suite = ""},
+	.heard = "[1]NOOP\r\n"},
     {.name = "no reply at all",
-	PROXIED,
-	.how = NO_CLIENT,
-	.script = eager,
+	CLEAR,
 	.rules = no_reply,
 	.replies = WRONG,
-	.heard = "[1]NOOP\r\n",
-	.told = "BACKEND \n",
-	.suite = ""},
-    {.name = "and gone",
-	PROXIED,
-	.how = NO_CLIENT,
-	.script = eager,
-	.rules = is_gone,
-	.replies = WRONG,
-	.heard = "[1]NOOP\r\n",
-	.told = "BACKEND \n",
-	.suite = ""},
+	.heard = "[1]NOOP\r\n"},
+    {.name = "and gone", CLEAR, .rules = is_gone, .replies = WRONG, .heard = "[1]NOOP\r\n"},
     {.name = "a 5xx greeting may be for the header: nothing that is permanent",
-	PROXIED,
-	.how = NO_CLIENT,
-	.script = eager,
+	CLEAR,
 	.greeting = "554 SMTP synchronization error\r\n",
 	.replies = WRONG,
-	.heard = "[1]",
-	.told = "BACKEND \n",
-	.suite = ""},
+	.heard = "[1]"},
     {.name = "a 4xx greeting is its own word",
-	PROXIED,
-	.how = NO_CLIENT,
-	.script = eager,
+	CLEAR,
 	.greeting = "421 4.3.2 too many\r\n",
 	.replies = "421 4.3.2 too many\r\n",
-	.heard = "[1]",
-	.told = "BACKEND \n",
-	.suite = ""},
+	.heard = "[1]"},
     {.name = "the greeting is the first thing that it says",
-	PROXIED,
-	.how = NO_CLIENT,
-	.script = eager,
+	CLEAR,
 	.greeting = "500 5.5.2 what\r\n220 back.test ESMTP\r\n",
 	.replies = WRONG,
-	.heard = "[1]",
-	.told = "BACKEND \n",
-	.suite = ""},
+	.heard = "[1]"},
     {.name = "warnings before it are for a program of ours",
-	PROXIED,
-	.how = NO_CLIENT,
-	.script = eager,
+	CLEAR,
 	.greeting = "warning: no such map\r\n220 back.test ESMTP\r\n",
 	.replies = "421 4.3.0 Out of resources, try again later\r\n",
-	.heard = "[1]",
-	.told = "BACKEND \n",
-	.suite = ""},
+	.heard = "[1]"},
 };
 
 /* More than the one reply that is owed, in one piece: as one piece only, since nobody can know
@@ -168,10 +129,7 @@ test_deadline(void)
 int
 main(void)
 {
-	if (sodium_init() < 0)
-		bail("sodium_init");
-	for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
-		scenario_run(&scenarios[i]);
+	SCENARIOS_RUN(scenarios);
 	test_more(says_yes_twice, "yes, twice");
 	test_more(goes_on, "yes, and more");
 	test_deadline();

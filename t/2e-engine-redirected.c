@@ -6,6 +6,7 @@
 
 #define HOST_220 "220 mx.test ESMTP\r\n"
 #define BACK_220 "220 back.test ESMTP\r\n"
+#define ENCRYPTED .told = UPGRADED, .suite = "mlkem768x25519-chachapoly"
 
 static const struct say mail[] = {EHLO, MAIL, RCPT, BODY, QUIT, END};
 static const struct rule bad_recipient[] = {
@@ -22,9 +23,8 @@ static const struct scenario scenarios[] = {
 	.script = mail,
 	.replies = HOST_220 NOTED TWO SENT(PONY) BYE,
 	.heard = "[1]" HEARD "QUIT\r\n",
-	.told = UPGRADED,
 	.messages = 1,
-	.suite = "mlkem768x25519-chachapoly"},
+	ENCRYPTED},
     {.name = "a refused recipient: in the host's own words",
 	.how = REDIRECTED,
 	.script = mail,
@@ -32,9 +32,8 @@ static const struct scenario scenarios[] = {
 	.replies = HOST_220 NOTED
 	"250 2.1.5 recipient ok\r\n550 5.1.1 no such user\r\n354 go on\r\n" SENT(PONY) BYE,
 	.heard = "[1]" HEARD "QUIT\r\n",
-	.told = UPGRADED,
 	.messages = 1,
-	.suite = "mlkem768x25519-chachapoly"},
+	ENCRYPTED},
     {.name = "a refused MAIL: told to each recipient, in the host's own words",
 	.how = REDIRECTED,
 	.script = mail,
@@ -42,17 +41,15 @@ static const struct scenario scenarios[] = {
 	.replies = HOST_220 NOTED
 	"552 5.3.4 too big\r\n552 5.3.4 too big\r\n552 5.3.4 too big\r\n" BYE,
 	.heard = "[1]" HEARD "QUIT\r\n",
-	.told = UPGRADED,
-	.suite = "mlkem768x25519-chachapoly"},
+	ENCRYPTED},
     {.name = "a refused message",
 	.how = REDIRECTED,
 	.script = mail,
 	.rules = no_dot,
 	.replies = HOST_220 NOTED TWO "550 5.7.1 spam\r\n" BYE,
 	.heard = "[1]" HEARD "QUIT\r\n",
-	.told = UPGRADED,
 	.messages = 1,
-	.suite = "mlkem768x25519-chachapoly"},
+	ENCRYPTED},
     {.name = "no host: a greeting of 421, and the end",
 	.how = REDIRECTED,
 	.script = mail,
@@ -116,9 +113,6 @@ static const struct scenario scenarios[] = {
 int
 main(void)
 {
-	if (sodium_init() < 0)
-		bail("sodium_init");
-	for (size_t i = 0; i < sizeof scenarios / sizeof scenarios[0]; i++)
-		scenario_run(&scenarios[i]);
+	SCENARIOS_RUN(scenarios);
 	return tap_done();
 }

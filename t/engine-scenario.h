@@ -44,9 +44,9 @@
 #define NO_SERVER 2 /* the answerer is */
 #define NO_OFFER 4
 #define ROT 8
-#define NO_HINT 16    /* a filter takes the offer out of the greeting */
-#define NO_KEYWORD 32 /* and one out of the EHLO reply */
-#define MUTE 64       /* the answerer never greets */
+#define NO_HINT 16     /* a filter takes the offer out of the greeting */
+#define NO_KEYWORD 32  /* and one out of the EHLO reply */
+#define MUTE 64        /* the answerer never greets */
 #define REDIRECTED 128 /* the talker believes to hear the host itself */
 
 struct scenario {
@@ -257,5 +257,16 @@ scenario_run(const struct scenario *sc)
 		ok(all_veiled, "and nothing of it is to be seen on the wire");
 	renew(&want);
 }
+
+/* The test of a table of them. */
+static inline void
+scenarios_run(const struct scenario *sc, size_t n)
+{
+	if (sodium_init() < 0)
+		bail("sodium_init");
+	for (size_t i = 0; i < n; i++)
+		scenario_run(&sc[i]);
+}
+#define SCENARIOS_RUN(table) scenarios_run(table, sizeof(table) / sizeof(table)[0])
 
 #endif
