@@ -6,7 +6,8 @@ arrival) and queues (queue.a, queue.b; each file behind a line "== its name"), a
 "begin SECONDS" on). Each message must be in the mailbox or b's queue byte for byte, and once, or still in a's queue, or
 in a bounce for which the log has a reason. A copy more is allowed where the sender could not know (RFC 5321 sections
 4.5.3.2.6 and 6.1), and then there must be evidence, another one for each copy, that this very attempt was broken off
-between the final dot and the end of the sender's book-keeping; it is printed. CAPTURE must not have a word of any
+between the final dot and the end of the sender's book-keeping; it is printed. So is what the first sendmail does when it
+ends amid that book-keeping: a bounce more, or a copy without a body beside an intact one. CAPTURE must not have a word of any
 message. Prints the counts, the copies, then each message for which something else is true; exit status 1 if there is any.
 """
 import collections
@@ -21,6 +22,7 @@ FEW = 0.05  # of the messages may still be queued
 SECRETS = re.compile(b"|".join(map(re.escape, (sender.MARK.encode(), b"alice@a.test", b"bob@d", b"@chaos.test"))), re.I)
 ACCEPTED = re.compile(r"(\w{14,}) Message accepted")
 ENDED = r"(?:kill|term|hup)@"
+RUN_ENDED = re.compile(ENDED + r"queue-run (\d+)")
 PATIENCE = 30  # seconds from b's acceptance to the end of an attempt, with all that can be stopped meanwhile
 
 # What a's log says of an attempt, and the word for it. The first two say themselves that the dot had been sent.
@@ -28,7 +30,10 @@ SAID = ((re.compile(r"lost after the final dot, perhaps delivered|client DATA st
         (re.compile(r"sendmail has gone after the final dot, perhaps delivered|sendmail has gone, perhaps before it heard"), "left"),
         (re.compile(r"engine ended without a report"), "killed"),
         (re.compile(r"mailer blackpony died with signal"), "killed"),
-        (re.compile(r"queueup: cannot|unlink|No space left|Read-only file"), "unwritten"))
+        (re.compile(r"queueup: cannot|unlink|No space left|Read-only file"), "unwritten"),
+        (re.compile(r"readqf: cannot open \./df"), "bodiless"))
+# What sendmail sends for a body that is not there.
+BODILESS = {hashlib.sha256(text).hexdigest() for text in (b"", b"<<< No Message Collected >>>\n")}
 # Sabotage after which a process may have been unable to write the log, or a queue file.
 BLIND = re.compile(r"(?:descriptors|memory|processes|group-\w+)@(?:runners|mailer|queue-run)")
 UNWRITTEN = re.compile(r"(?:full|read-only)@queue a")
@@ -56,7 +61,8 @@ class Books:
         self.numbers = {}  # of a's queue ids
         self.events = collections.defaultdict(list)  # by number: what a's log says
         self.acknowledged = collections.defaultdict(dict)  # by number: b's ids, and when
-        self.denied = collections.defaultdict(list)  # by number: why for good
+        self.speakers = collections.defaultdict(set)  # by number: the sendmails that had it
+        self.denied = collections.defaultdict(list)  # by number: when, and why for good
         self.attempts = collections.Counter()
         self.taken = {}  # b's ids, and when
         self.orderly = set()  # b's ids after which the receiver saw the session end well
@@ -88,14 +94,17 @@ class Books:
 
     def read_log(self):
         for time, text in lines_of(self.directory + "/log"):
-            match = re.search(r"\]: (\w{14,}): ", text)
+            match = re.search(r" (\S+)\[(\d+)\]: (\w{14,}): ", text)
             if not match:
                 continue
+            program, process, identity = match.groups()
             number = self.message_of(text)
             if number is not None:
-                self.numbers[match.group(1)] = number
-            elif match.group(1) in self.numbers:
-                self.read_attempt(self.numbers[match.group(1)], time, text)
+                self.numbers[identity] = number
+            elif identity in self.numbers:
+                if program == "sendmail":
+                    self.speakers[self.numbers[identity]].add(process)
+                self.read_attempt(self.numbers[identity], time, text)
 
     def read_attempt(self, number, time, text):
         stat = re.search(r" stat=(.*)", text)
@@ -105,7 +114,7 @@ class Books:
             known = ACCEPTED.search(stat.group(1))
             self.acknowledged[number][known.group(1) if known else text] = time
         elif ": to=" in text and re.search(r" dsn=5", text):
-            self.denied[number].append(text)
+            self.denied[number].append((time, text))
         else:
             word = next((word for pattern, word in SAID if pattern.search(text)), None)
             if word:
@@ -162,13 +171,14 @@ class Reckoning:
         self.acknowledged = books.acknowledged.get(number, {})
         self.used = set()
         ids = [identity for identity, known in books.numbers.items() if known == number]
-        self.sabotage = [event for event in books.sabotage if any(identity in event.text for identity in ids)]
+        self.sabotage = [event for event in books.sabotage if any(identity in event.text for identity in ids) or
+                         (run := RUN_ENDED.match(event.text)) and run.group(1) in books.speakers[number]]
 
     def faults(self):
         """Each as text."""
         books, number = self.books, self.number
         for copy in self.copies:
-            if copy.digest not in (None, books.ledger[number]):
+            if copy.digest not in (None, books.ledger[number]) and not self.is_bodiless(copy):
                 yield "changed or cut"
         if not self.copies and number not in books.queued and not books.bounced[number]:
             yield "lost"
@@ -179,10 +189,31 @@ class Reckoning:
         for identity, count in there.items():
             if count > 1:
                 yield "%d times from b's own queue, as %s" % (count, identity)
-        if books.bounced[number] > 1:
+        if books.bounced[number] > 1 and not self.why_bounced_again():
             yield "bounced %d times" % books.bounced[number]
-        if books.bounced[number] and not any(map(DENIED.search, books.denied[number])):
+        if books.bounced[number] and not any(DENIED.search(text) for _, text in books.denied[number]):
             yield "bounced: %s" % (books.denied[number] or "nobody had said no")
+
+    def is_bodiless(self, copy):
+        """sendmail removes the body before the envelope: who ends between has the next queue run send the rest of it."""
+        intact = any(other.digest == self.books.ledger[self.number] and other.id in self.acknowledged for other in self.copies)
+        said = any(event.word == "bodiless" for event in self.books.events[self.number])
+        return copy.digest in BODILESS and intact and said
+
+    def why_bounced_again(self):
+        """The event for which a queue run had bounced it, and had not noted that; None."""
+        times = [time for time, _ in self.books.denied[self.number]]
+        return next((event for event in self.sabotage + self.books.sabotage for time in times
+                     if -PATIENCE < time - event.time < 10 and
+                     (event in self.sabotage and RUN_ENDED.match(event.text) or BLIND.match(event.text) or UNWRITTEN.match(event.text))),
+                    None)
+
+    def beside(self):
+        """Lines on what is no fault."""
+        number = self.number
+        if self.books.bounced[number] > 1 and (event := self.why_bounced_again()):
+            yield "bounced %d times: message %d: %s" % (self.books.bounced[number], number, event.text[:300])
+        yield from ("without a body: message %d, copy %s" % (number, copy.id) for copy in self.copies if self.is_bodiless(copy))
 
     def too_many(self):
         """Copies that ought not to be there but for evidence."""
@@ -199,7 +230,7 @@ class Reckoning:
             # The reply had come, and the queue file was to be removed.
             time = self.acknowledged[copy.id]
             candidates = [event for event in said if event.word == "unwritten"] + [
-                event for event in self.sabotage if re.match(ENDED + "queue-run", event.text)]
+                event for event in self.sabotage if RUN_ENDED.match(event.text)]
             candidates += [event._replace(time=time) for event in self.books.sabotage
                            if (BLIND.match(event.text) or UNWRITTEN.match(event.text)) and -1 < time - event.time < 10]
         else:
@@ -243,10 +274,11 @@ def main():
     seed, directory, capture = sys.argv[1:]
     books = Books(seed, directory)
     clear, anything = heard(capture)
-    faults, explained = [], []
+    faults, explained, beside = [], [], []
     for number in sorted(books.ledger):
         reckoning = Reckoning(books, number)
         faults += [(number, fault) for fault in reckoning.faults()]
+        beside += reckoning.beside()
         for copy, event in reckoning.explain():
             if event:
                 explained.append((number, copy, event))
@@ -258,6 +290,8 @@ def main():
                            sum(books.attempts.values()), books.attempts["deferred"], len(explained), sum(clear.values())))
     for number, copy, event in explained:
         print("  double: message %d, copy %s: %s" % (number, copy.id, event.text[:300]))
+    for line in beside:
+        print("  " + line)
     for number, fault in faults:
         print("FAULT: message %d %s" % (number, fault))
     general = ["in clear %d times: %s" % (count, text) for text, count in clear.items()]

@@ -37,6 +37,11 @@ class Process:
         self.name = text[text.index("(") + 1:text.rindex(")")]
         self.parent, self.born = int(words[1]), int(words[19]) / os.sysconf("SC_CLK_TCK")
 
+    def number(self):
+        """On its host, as that host's log has it."""
+        with open("/proc/%d/status" % self.pid, encoding="latin-1") as file:
+            return int(next(line for line in file if line.startswith("NSpid:")).split()[-1])
+
     def title(self):
         """sendmail's tells what it is doing."""
         with open("/proc/%d/cmdline" % self.pid, "rb") as file:
@@ -164,10 +169,11 @@ class Saboteur:
         process, doing = self.rng.choice(found)
         age = float(machines.read("/proc/uptime").split()[0]) - process.born
         try:
+            number = process.number()
             os.kill(process.pid, SIGNALS[which])
-        except ProcessLookupError:
+        except (ProcessLookupError, FileNotFoundError):
             return False
-        self.say(kind, process.pid, "%.2f s old," % age, doing)
+        self.say(kind, number, "%.2f s old," % age, doing)
         if which == "stop":
             self.later("inetd" if victim == "inetd" else process.pid, lambda: self.go_on(process.pid))
         elif victim == "inetd" and which != "hup":

@@ -32,6 +32,10 @@ def from_id(number):
     return "A%013d" % number
 
 
+def process_of(number):
+    return 100 + number
+
+
 def to_id(number, copy=0):
     return "B%011d%02d" % (number, copy)
 
@@ -55,8 +59,8 @@ class Invented:
         self.other_log.append((time, "sendmail[1]: %s: from=<alice@a.test>, msgid=<%d.7@chaos.test>" % (to_id(number, copy), number)))
 
     def say(self, number, time, text, who="sendmail"):
-        """In a's log."""
-        self.log.append((time, "%s[1]: %s: %s" % (who, from_id(number), text)))
+        """In a's log; the process that says it has a number of its own."""
+        self.log.append((time, "%s[%d]: %s: %s" % (who, process_of(number), from_id(number), text)))
 
     def sent(self, number, time, copy=0):
         self.say(number, time, "to=bob@d1.test, %sdsn=2.0.0, stat=Sent (mx.d1.test [10.77.0.101] suite: %s Message accepted for "
@@ -172,6 +176,34 @@ def elsewhere():
     fails("and delivered", books, "message 3 doubled, unexplained")
 
 
+def beside():
+    """What sendmail does that ends before it has noted what it did."""
+    books = Invented()
+    del books.mailbox[3]
+    books.unsay(3)
+    books.bounces += [3, 3]
+    books.say(3, 32, "to=bob@d1.test, %sdsn=5.1.2, reply=550 5.1.2 d1.test: does not exist, stat=Host unknown" % SAID)
+    fails("bounced twice", books, "message 3 bounced 2 times")
+    for name, time, text, judge in (
+            ("the queue run was killed", 31.5, "kill@queue-run %d 0.20 s old, sendmail: MTA: idle" % process_of(3), passes),
+            ("that of another message", 31.5, "kill@queue-run %d 0.20 s old, sendmail: MTA: idle" % process_of(4), fails),
+            ("it had no memory", 31.5, "group-memory@runners memory.limit_in_bytes 1, used 1", passes),
+            ("long before", 2.0, "group-memory@runners memory.limit_in_bytes 1, used 1", fails)):
+        books.sabotage = [(time, text)]
+        judge("bounced twice: " + name, books, "bounced 2 times")
+    for name, body in (("nothing", b""), ("sendmail's remark", b"<<< No Message Collected >>>\n")):
+        books = Invented()
+        books.again(3)
+        books.mailbox[-1] = (3, to_id(3, 1), body)
+        books.defer(3, 30.5, LOST)
+        fails("a copy without a body: " + name, books, "message 3 changed or cut")
+        books.say(3, 30.2, "SYSERR(root): readqf: cannot open ./df%s: No such file or directory" % from_id(3))
+        passes("of which sendmail had removed the body: " + name, books, "without a body: message 3, copy %s" % to_id(3, 1))
+        del books.mailbox[3]
+        books.unsay(3)
+        fails("and that is the only one: " + name, books, "message 3 changed or cut")
+
+
 def twice():
     books = Invented()
     books.again(3)
@@ -241,6 +273,10 @@ def killed():
     fails("for which no lost reply is an excuse", books, "message 3 doubled, unexplained")
     books.sabotage.append((30.3, "kill@queue-run 77 0.20 s old, sendmail: MTA: ./%s mx: client QUIT" % from_id(3)))
     passes("but that sendmail was killed before it had noted it is", books, "kill@queue-run")
+    books.sabotage[-1] = (30.3, "kill@queue-run %d 0.20 s old, sendmail: MTA: mail.a.test: idle" % process_of(3))
+    passes("also if it had just put the message down", books, "kill@queue-run")
+    books.sabotage[-1] = (30.3, "kill@queue-run %d 0.20 s old, sendmail: MTA: mail.a.test: idle" % process_of(4))
+    fails("but not if it was another one", books, "message 3 doubled, unexplained")
 
 
 def wire():
@@ -257,6 +293,7 @@ def wire():
 def main():
     single()
     elsewhere()
+    beside()
     twice()
     killed()
     wire()
