@@ -57,7 +57,10 @@ postfix_start() {
 }
 
 sources() { [ "$(grep -c "^Subject: $subject" "$(box a source)")" -eq "$1" ]; }
-untaken() { diag "$(grep -c "^Subject: $subject" "$(box a source)")" "$(host_log a | grep -v 'stat=Sent' | tail -n 40)"; }
+# What has not come, and why.
+untaken() {
+	diag "$(grep -c "^Subject: $subject" "$(box a source)")" "$(host_queue a)" "$(host_log a | grep -v 'stat=Sent\|stat="250' | tail -n 40)"
+}
 
 # sink NAME OPTION...: sends a mail to smtp-sink with these options.
 sink() {
