@@ -19,9 +19,10 @@ on_wire() {
 	host_run wire tcpdump -Z root -n -tt -r - "tcp and host $2" <"$1" 2>/dev/null | awk -v server="> $2." '
 		{
 			client = index($0, server)
-			if (begin == "") { if (!client) next; begin = $1 }
-			packets++
 			octets = match($0, /length [0-9]+/) ? substr($0, RSTART + 7, RLENGTH - 7) + 0 : 0
+			# An acknowledgement of what was before, up to 40 ms late, is no beginning.
+			if (begin == "") { if (!client || !(octets || /Flags \[S\]/)) next; begin = $1 }
+			packets++
 			if (octets == 0) next
 			total += octets
 			if (client) { flight += octets; next }
