@@ -27,8 +27,6 @@ dnl #	BLACKPONY_MAILER_USER		blackpony:blackpony, who must exist. F=S belongs to
 dnl #					that flag sendmail runs the program as the local user who wrote
 dnl #					the message, U= or not. With it the program starts with this
 dnl #					user's effective and root's real uid, and drops root for good
-dnl #					(flag S: else sendmail starts the program as the local user
-dnl #					who wrote the mail; the program gives root up at once)
 dnl #	BLACKPONY_MAILER_WAIT		2m: how long sendmail waits for the program's exit (W=)
 dnl #	BLACKPONY_MAILER_MAXRCPTS	recipients in one session (r=); sendmail's default is 100
 dnl #	BLACKPONY_MAILER_MAX		octets in one message (M=)

@@ -28,8 +28,8 @@ MEASURED = {
     "pin": (232, "octets", None, "`blackpony-keygen --import` of 100,000 hosts with two keys each"),
     "encaps": (39, "us", None, "`t/72-kem-speed`"),
     "x25519": (41, "us", None, "libsodium, one core"),
-    "dns_out": (3, "questions", None, "MX, AAAA, A; a wiretap on the test world"),
-    "dns_in": (5, "questions", None, "sendmail's own: PTR, the name back, the sender's domain; the same wiretap"),
+    "dns_out": (3, "questions", None, "MX, AAAA, A; recorded between the test's hosts"),
+    "dns_in": (5, "questions", None, "sendmail's own: PTR, the name back, the sender's domain; recorded likewise"),
     "commits": (1000, "a second", None, "pins written, each a wait for the disk; the same import"),
 }
 
