@@ -183,11 +183,16 @@ death() {
 
 # What FARM.md has somebody look at.
 monitoring() {
-	local domain known
+	local domain known name said
 	for domain in farm.test names.test balanced.test; do
 		ok "--probe: mail for $domain would be encrypted" host_run s1 $mailer -t 4 --probe --json "$domain"
 		is "$(host_run s1 $mailer -t 4 --probe --json "$domain" | grep -o '"key": *"[^"]*"' | sort -u | grep -o 'SHA256:[^"]*')" \
 			"$second" "with the key of the farm, and no other"
+	done
+	for name in mx1 mx2; do
+		said=$(host_run s2 $mailer -t 4 --probe --json "[10.77.0.${name#mx}]")
+		is $? 0 "$name by its address: mail would be encrypted" || diag "$said"
+		like "$said" "\"key\": *\"${second//+/[+]}\"" "with the key of the farm"
 	done
 	ok "a host of the farm encrypts to the farm too, for its own key is another" host_run mx1 $mailer -t 4 --probe balanced.test
 	known=$(host_run s2 blackpony-keygen -L)
