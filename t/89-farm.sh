@@ -50,13 +50,29 @@ no_complaint() {
 		"$1: each was encrypted"
 }
 
+# mx3 comes with a key that the others do not know.
+was_away() {
+	local shown
+	host_run mx3 sh -c 'mkdir -p -m 700 /etc/blackpony/farm && blackpony-keygen -q -f /etc/blackpony/farm/hostkey'
+	farm_in mx1 mx2
+	ok "farm-push announce" farm_push announce
+	nok "nothing is shown by a host that is not in the list" farm_push show mail.mx1.test mail.mx3.test
+	nok "nor by any beside it" host_run mx1 test -e /etc/blackpony/farm/hostkey
+	ok "farm-push show: the first key need not wait" farm_push show mail.mx1.test mail.mx2.test
+	farm_in $farm_hosts
+	shown=$(farm_push announce 2>&1)
+	like "$shown" "mail\.mx3\.test .*shows a key that is no longer here" "nothing is announced beside a stranger's key"
+	host_run mx3 rm /etc/blackpony/farm/hostkey
+	ok "a host that was away: without its old key it is announced to" farm_push announce
+	ok "and shows the key of the others" farm_push show mail.mx3.test
+}
+
 first_keys() {
 	farm_keygen
 	nok "without a next key nothing is given out" farm_push announce
 	farm_keygen --rotate next
 	nok "nor is a key shown that is not announced" farm_push show mail.mx1.test
-	ok "farm-push announce" farm_push announce
-	ok "farm-push show" farm_push show $(cat "$(host_root keys)/root/farm/hosts")
+	was_away
 	for name in $farm_hosts; do
 		host_inetd "$name" "$WORLD/$name.inetd"
 		ok "$name: --check" host_run "$name" /usr/libexec/blackpony/blackpony-receiver $farm_args --check
@@ -85,9 +101,16 @@ rotation() {
 	farm_keygen --rotate next
 	third=$(farm_key hostkey.next)
 	ok "the new keys are announced" farm_push announce
+	like "$(farm_push show mail.mx1.test 2>&1)" 'announced this key for 30 days' "the one to be shown not for 30 days: refused"
+	like "$(farm_push -a 29 show mail.mx1.test 2>&1)" 'announced this key for 29 days' "nor for 29"
 	for name in $farm_hosts; do
-		ok "$name shows the new key" farm_push show "mail.$name.test"
+		if [ "$name" = mx1 ]; then
+			ok "-a 0 does not wait: mx1 shows it" farm_push -a 0 show mail.mx1.test
+		else
+			ok "$name shows the new key" farm_push show "mail.$name.test"
+		fi
 		[ "$name" != mx1 ] || both_keys
+		[ "$name" != mx1 ] || farm_month
 		[ "$name" != mx2 ] || [ -z "${BLACKPONY_ALL-}" ] || there_and_back
 		farm_more 2
 	done

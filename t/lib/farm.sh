@@ -81,12 +81,25 @@ farm_keys() {
 		ControlPath /root/.ssh/%h
 		ControlPersist 60
 	END
-	printf 'mail.%s.test\n' $farm_hosts | host_put keys /root/farm/hosts
+	farm_in $farm_hosts
 	host_put keys /usr/local/bin/farm-push 755 <"$abs_top_srcdir/doc/farm/farm-push"
 }
 
-# farm_push WORD [HOST...], and farm_keygen ARGUMENT...: on that machine.
-farm_push() { host_run keys /usr/local/bin/farm-push "$1" /root/farm "${@:2}"; }
+# farm_in NAME...: these hosts are in the farm.
+farm_in() { printf 'mail.%s.test\n' "$@" | host_put keys /root/farm/hosts; }
+
+# farm_push [-a DAYS] WORD [HOST...], and farm_keygen ARGUMENT...: on that machine.
+farm_push() {
+	local age=()
+	[ "$1" != -a ] || age=("${@:1:2}")
+	shift ${#age[@]}
+	host_run keys /usr/local/bin/farm-push "${age[@]}" "$1" /root/farm "${@:2}"
+}
+# farm_month: what was announced, was announced a month earlier.
+farm_month() {
+	# shellcheck disable=SC2016 # awk's
+	host_run keys sh -e -c 'cd /root/farm; awk "{ print \$1, \$2 - 30 * 86400 }" announced >x; mv x announced'
+}
 farm_keygen() { host_run keys blackpony-keygen -q -f /root/farm/hostkey "$@"; }
 farm_key() { host_run keys blackpony-keygen -l -f "/root/farm/$1" | grep -o 'SHA256:[^ ]*'; }
 
