@@ -129,6 +129,9 @@ static const struct rule rules[] = {
     {MONITOR | NAMES, SYS_sendto, {{FREELY}}},
     {MONITOR, SYS_wait4, {{FREELY}}},
 
+    /* Where a connection comes from (receiver/remote.c). */
+    {MONITOR, SYS_getsockname, {{FREELY}}},
+
     /* Who calls, on a socket that is there. */
     {KEEPER, SYS_accept4, {{FREELY}}},
     {KEEPER, SYS_getsockopt, {{FREELY}}},

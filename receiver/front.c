@@ -3,8 +3,10 @@
  */
 #include "receiver/front.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -107,6 +109,25 @@ refuse(char why[FRONT_REASON_MAX], const char *reason)
 	return FRONT_REFUSED;
 }
 
+/* Has any host this address (RFC 6890)? The kernel puts one of this host's in the place of some
+ * of the others, and who is this host may relay. */
+static bool
+is_of_a_host(const struct sockaddr_storage *client)
+{
+	struct sockaddr_in6 six;
+	struct sockaddr_in four;
+	in_addr_t address;
+
+	if (client->ss_family == AF_INET6) {
+		memcpy(&six, client, sizeof(six));
+		return !IN6_IS_ADDR_UNSPECIFIED(&six.sin6_addr) &&
+		       !IN6_IS_ADDR_MULTICAST(&six.sin6_addr);
+	}
+	memcpy(&four, client, sizeof(four));
+	address = ntohl(four.sin_addr.s_addr);
+	return address >> 24 != 0 && !IN_MULTICAST(address) && address != INADDR_BROADCAST;
+}
+
 static enum front_outcome
 learn(struct answer *a, struct sockaddr_storage *client, struct sockaddr_storage *local,
     char why[FRONT_REASON_MAX])
@@ -114,6 +135,9 @@ learn(struct answer *a, struct sockaddr_storage *client, struct sockaddr_storage
 	if (!pair_normalise(&a->client) || !pair_normalise(&a->local) ||
 	    a->client.ss_family != a->local.ss_family)
 		return refuse(why, "the header's addresses are no pair");
+	if (!is_of_a_host(&a->client))
+		return refuse(
+		    why, "the header has an address for the client's that no host has");
 	if (slots_is_local(&a->client) && !slots_is_local(client))
 		return refuse(why, "the header has a loopback address for the client's");
 	*client = a->client;

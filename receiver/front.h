@@ -26,7 +26,8 @@ enum front_outcome {
 };
 
 /* Takes the header from descriptor 0. walls: the engine's. client: the balancer, normalised,
- * and local our own address; what replaces them is normalised and of one family. A loopback
+ * and local our own address; what replaces them is normalised and of one family. An address
+ * that no host has (0.0.0.0, ::, multicast, broadcast) is refused. A loopback
  * address is somebody on this machine only when the balancer has one too, and may relay here:
  * from elsewhere it is refused. */
 enum front_outcome front_read(const struct sandbox *walls, struct sockaddr_storage *client,

@@ -5,7 +5,7 @@
  * To an MTA a connection from this host is one of its own, and may relay. So nothing of the
  * client's passes unless the MTA has been told otherwise: by the header, which is the first
  * thing it reads, and which the engine makes it show that it took (libxpony/server_dialogue.c);
- * or by the address that the connection comes from, compared here with the true one.
+ * or by the address that the connection comes from, compared with the true one once it is made.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -122,26 +122,6 @@ failed(char *why, size_t why_size, const char *what)
 	return false;
 }
 
-/* Without its port. */
-static bool
-same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	struct sockaddr_in four[2];
-	struct sockaddr_in6 six[2];
-
-	if (a->ss_family != b->ss_family)
-		return false;
-	if (a->ss_family == AF_INET) {
-		memcpy(&four[0], a, sizeof(four[0]));
-		memcpy(&four[1], b, sizeof(four[1]));
-		return four[0].sin_addr.s_addr == four[1].sin_addr.s_addr;
-	}
-	memcpy(&six[0], a, sizeof(six[0]));
-	memcpy(&six[1], b, sizeof(six[1]));
-	return IN6_ARE_ADDR_EQUAL(&six[0].sin6_addr, &six[1].sin6_addr) &&
-	       six[0].sin6_scope_id == six[1].sin6_scope_id;
-}
-
 /* The client's address with its own port, which an earlier connection may still have, or with
  * any that is free. */
 static bool
@@ -149,9 +129,7 @@ take_address(
     int fd, const struct sockaddr_storage *client, bool any_port, char *why, size_t why_size)
 {
 	const bool six = client->ss_family == AF_INET6;
-	struct sockaddr_storage from = *client, found;
-	char wanted[PAIR_ADDRESS_MAX], is[PAIR_ADDRESS_MAX];
-	socklen_t n = sizeof(found);
+	struct sockaddr_storage from = *client;
 	const int on = 1;
 
 	if (any_port && six)
@@ -163,16 +141,9 @@ take_address(
 		return failed(why, why_size, "IP_TRANSPARENT (needs CAP_NET_ADMIN)");
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == -1)
 		return failed(why, why_size, "SO_REUSEADDR");
-	memset(&found, 0, sizeof(found));
-	if (bind(fd, (const struct sockaddr *)&from, length_of(&from)) == -1 ||
-	    getsockname(fd, (struct sockaddr *)&found, &n) == -1)
+	if (bind(fd, (const struct sockaddr *)&from, length_of(&from)) == -1)
 		return failed(why, why_size, "the client's address");
-	if (same_address(&found, client))
-		return true;
-	pair_format(&found, is, sizeof(is));
-	pair_format(client, wanted, sizeof(wanted));
-	snprintf(why, why_size, "connection from %s for %s", is, wanted);
-	return false;
+	return true;
 }
 
 bool
@@ -255,6 +226,46 @@ send_header(const struct remote_sockets *s, int fd)
 	return n > 0 && send(fd, header, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
+/* Without its port. */
+static bool
+same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	struct sockaddr_in four[2];
+	struct sockaddr_in6 six[2];
+
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET) {
+		memcpy(&four[0], a, sizeof(four[0]));
+		memcpy(&four[1], b, sizeof(four[1]));
+		return four[0].sin_addr.s_addr == four[1].sin_addr.s_addr;
+	}
+	memcpy(&six[0], a, sizeof(six[0]));
+	memcpy(&six[1], b, sizeof(six[1]));
+	return IN6_ARE_ADDR_EQUAL(&six[0].sin6_addr, &six[1].sin6_addr) &&
+	       six[0].sin6_scope_id == six[1].sin6_scope_id;
+}
+
+/* In the place of some addresses (0.0.0.0, multicast, broadcast) the kernel puts one of this
+ * host, which may relay. It does so when it connects: bind() leaves what it was given. */
+static bool
+comes_from(int fd, const struct sockaddr_storage *client, char *why, size_t why_size)
+{
+	char wanted[PAIR_ADDRESS_MAX], is[PAIR_ADDRESS_MAX];
+	struct sockaddr_storage found;
+	socklen_t n = sizeof(found);
+
+	memset(&found, 0, sizeof(found));
+	if (getsockname(fd, (struct sockaddr *)&found, &n) == -1)
+		return failed(why, why_size, "address of the connection");
+	if (same_address(&found, client))
+		return true;
+	pair_format(&found, is, sizeof(is));
+	pair_format(client, wanted, sizeof(wanted));
+	snprintf(why, why_size, "connection from %s for %s", is, wanted);
+	return false;
+}
+
 /* Nobody answers a transparent connection whose answers are not routed back. */
 static enum remote_result
 blame(const struct remote *r, int error)
@@ -283,8 +294,14 @@ remote_connect(struct remote_sockets *s, int *fd, char *why, size_t why_size)
 		if (error != EADDRNOTAVAIL && error != EADDRINUSE)
 			break;
 	}
-	if (connected)
-		return REMOTE_CONNECTED;
+	if (connected) {
+		if (s->remote->kind != REMOTE_TRANSPARENT ||
+		    comes_from(*fd, s->client, why, why_size))
+			return REMOTE_CONNECTED;
+		(void)close(*fd);
+		*fd = -1;
+		return REMOTE_WRONG;
+	}
 	*fd = -1;
 	pair_format(&s->server, address, sizeof(address));
 	snprintf(why, why_size, "%s: %s%s", address, strerror(error),

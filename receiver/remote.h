@@ -52,8 +52,9 @@ bool remote_prepare(struct remote_sockets *s, const struct remote *r,
     const struct sockaddr_storage *client, const struct sockaddr_storage *local, char *why,
     size_t why_size);
 
-/* The next of the connections: made, and told the client's address. The descriptor does not
- * block and is the caller's. Needs no privilege and makes no socket. */
+/* The next of the connections: made, and told the client's address. What turns out to come from
+ * another one is closed (REMOTE_WRONG). The descriptor does not block and is the caller's. Needs no
+ * privilege and makes no socket. */
 enum remote_result remote_connect(
     struct remote_sockets *s, int *fd, char *why, size_t why_size);
 

@@ -241,6 +241,37 @@ test_clients(void)
 	    "a client and a host of two families");
 }
 
+/* The kernel would put an address of this host in the place of most of them. */
+static void
+test_nobody(void)
+{
+	static const char *const four[] = {
+	    "0.0.0.0", "0.1.2.3", "224.0.0.1", "239.255.255.255", "255.255.255.255"};
+	static const char *const six[] = {"::", "ff02::1", "ff0e::1"};
+	static const char *const mapped[] = {
+	    "::ffff:0.0.0.0", "::ffff:224.0.0.1", "::ffff:255.255.255.255"};
+	static const char *const balancer[] = {"198.51.100.1", "127.0.0.1"};
+	const char *by, *want = "the header has an address for the client's that no host has";
+	uint8_t octets[PROXY2_MAX];
+	size_t n;
+
+	for (size_t i = 0; i < 2; i++) {
+		by = balancer[i];
+		for (size_t k = 0; k < sizeof(four) / sizeof(*four); k++) {
+			n = header(octets, four[k], "192.0.2.25");
+			refuses(by, octets, n, want, four[k]);
+		}
+		for (size_t k = 0; k < sizeof(six) / sizeof(*six); k++) {
+			n = header(octets, six[k], "2001:db8::25");
+			refuses(by, octets, n, want, six[k]);
+		}
+		for (size_t k = 0; k < sizeof(mapped) / sizeof(*mapped); k++) {
+			n = header(octets, mapped[k], "::ffff:192.0.2.25");
+			refuses(by, octets, n, want, mapped[k]);
+		}
+	}
+}
+
 static void
 test_octets(void)
 {
@@ -316,6 +347,7 @@ main(void)
 	if (mkdtemp(directory) == NULL || (walls.root = sandbox_root(directory, reason)) < 0)
 		bail("no empty directory");
 	test_clients();
+	test_nobody();
 	test_octets();
 	test_others();
 	(void)rmdir(directory);

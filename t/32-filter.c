@@ -40,7 +40,8 @@ static const int for_engines[] = {SYS_sendmsg, SYS_shutdown, SYS_setitimer,
     SYS_alarm,
 #endif
     -1};
-static const int for_monitor[] = {SYS_sendmsg, SYS_connect, SYS_sendto, SYS_wait4, -1};
+static const int for_monitor[] = {
+    SYS_sendmsg, SYS_connect, SYS_sendto, SYS_wait4, SYS_getsockname, -1};
 static const int for_resolver[] = {SYS_connect, SYS_sendto, SYS_setsockopt, SYS_getpeername,
     SYS_sendmmsg, SYS_writev, SYS_recvfrom, SYS_uname, -1};
 static const int for_keeper[] = {SYS_sendmsg, SYS_accept4, SYS_getsockopt, -1};
@@ -62,7 +63,8 @@ static struct sandbox_program program;
 static uint32_t machine;
 
 /* What the kernel does with the instructions that the filter is made of (its documentation,
- * networking/filter). Whatever leaves the program, or is another one, counts as a kill by the thread. */
+ * networking/filter). Whatever leaves the program, or is another one, counts as a kill by the
+ * thread. */
 static uint32_t
 run(const struct seccomp_data *d)
 {

@@ -11,6 +11,7 @@ source=${abs_top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}
 # shellcheck disable=SC2034 # relaying.sh
 relay_denied='^550 5\.7\.1 .*Relaying denied' relay_taken='^250 2\.1\.5'
 tcpback_file=/var/mail/box/bob
+list=/etc/blackpony/balancers
 both='transparent:127.0.0.1:2525 -B transparent:[::1]:2525'
 
 # The rule is the one of the manual.
@@ -20,6 +21,8 @@ rule() {
 	is "$(wc -l <"$WORLD/rule")" 4 "the manual has the rule"
 	ok "and it can be made" nsenter -t "${host_pid[b]}" -n sh -e "$WORLD/rule"
 }
+
+not_listening() { ! host_listens "$@"; }
 
 sendmail_start() {
 	host_put b /etc/mail/access <<-'END'
@@ -51,6 +54,27 @@ turned_away() {
 	ok "$1: and hears of it soon" [ $((SECONDS - begin)) -le 25 ]
 }
 
+# A listed balancer names who is no host, in whose place the kernel puts this one. To a subnet's broadcast address
+# the same happens, which no reader of a header knows for one.
+nobody() {
+	local client local said
+	like "$(try_third | host_run b python3 "$source/t/tools/talk.py" -p 2525 127.0.0.1)" "$relay_taken" \
+		"control: sendmail relays for this host"
+	said=$(try_third | talk -x "$(proxy_header 192.0.2.7 192.0.2.25)" -p 2502 10.77.0.2)
+	like "$said" "$relay_denied" "control: and for no client of a balancer" || diag "$said"
+	for client in 0.0.0.0 224.0.0.1 255.255.255.255 10.77.0.255 :: ff02::1 ::ffff:0.0.0.0; do
+		case $client in
+		::ffff:*) local=::ffff:192.0.2.25 ;;
+		*:*) local=2001:db8::25 ;;
+		*) local=192.0.2.25 ;;
+		esac
+		said=$(try_third | talk -x "$(proxy_header $client $local)" -p 2502 10.77.0.2)
+		like "$said" '^421 4\.3\.5' "a balancer brings $client: 421" || diag "$said"
+		unlike "$said" "$relay_taken" "and nothing is relayed"
+	done
+	like "$(host_log b)" 'blackpony-receiver.*connection from 127\.0\.0\.1:[0-9]* for 10\.77\.0\.255:' "the log says why"
+}
+
 check() { host_run b "$receiver" --check -n mail.b.test "$@" 2>&1; }
 
 world_start
@@ -62,7 +86,8 @@ printf 'addr add 10.77.0.7/24 dev eth0\n' | world_ip c
 host_pony c
 host_tls b
 sendmail_start
-tcpback_inetd "$both" 2501 transparent:127.0.0.1:2525
+host_put b $list <<<10.77.0.3
+tcpback_inetd "$both" 2501 transparent:127.0.0.1:2525 2502 "$both -F $list"
 
 turned_away "without the rule"
 like "$(host_log b)" 'blackpony-receiver.*no back end, .*peer=\[10\.77\.0\.3\].*is the routing rule in place' "the log says why"
@@ -79,5 +104,12 @@ unlike "$(host_queue b)" third.test "nothing for the third host is in the queue"
 said=$(printf '%s\n' 'EHLO x.example' 'MAIL FROM:<x@c.test>' 'RCPT TO:<bob@b.test>' QUIT | talk -b 10.77.0.7 10.77.0.2)
 like "$said" '^5[05]. 5\..*Access denied' "access_db sees the client"
 like "$(try_third | talk -p 2501 fd77::2)" '^421 4\.3\.5' "a client of a family without -B is turned away"
+nobody
 tcpback_smuggle
+# Last of all, for it does not come back.
+host_run b sh -c 'kill $(head -n 1 /run/back.pid)'
+wait_for 10 not_listening b 2525 || bail "sendmail stays"
+like "$(try_third | talk 10.77.0.2)" '^421 4\.3\.0' "where the daemon is down: 421, in clear"
+like "$(try_third | talk "$mailer" '[10.77.0.2]')" '^4[25]1 .*4\.3\.0' "and encrypted"
+like "$(try_third | talk fd77::2)" '^421 4\.3\.0' "and by IPv6"
 done_testing
