@@ -18,31 +18,13 @@ farm_receiver() {
 	sed "s|blackpony-receiver\$|& $farm_args $*|" "$abs_top_srcdir/doc/inetd.conf.example" >"$WORLD/$name.inetd"
 }
 
-# farm_balancer: HAProxy before all of them.
+# farm_balancer: HAProxy before all of them, with doc/haproxy.cfg but for addresses and a user of its own; and by
+# turns, for hosts that are nearly idle all have the fewest sessions.
 farm_balancer() {
 	host_start lb 10.77.0.25 fd77::25 haproxy
-	host_put lb /etc/haproxy/haproxy.cfg <<-END
-		defaults
-			mode tcp
-			timeout connect 5s
-			timeout check 10s
-			timeout client 70m
-			timeout server 70m
-		listen smtp
-			bind 10.77.0.25:25
-			bind [fd77::25]:25
-			balance roundrobin
-			retries 3
-			option redispatch 1
-			option tcp-check
-			tcp-check expect rstring ^220
-			tcp-check send "QUIT\r\n"
-			tcp-check expect rstring ^221
-			default-server send-proxy-v2 check inter 2s fall 2 rise 1 maxconn 90
-			server mx1 10.77.0.1:25
-			server mx2 10.77.0.2:25
-			server mx3 10.77.0.3:25
-	END
+	sed -E '/^	(user|group|chroot) /d; s/leastconn/roundrobin/; s/192\.0\.2\.25/10.77.0.25/; s/2001:db8::25/fd77::25/
+		s/^(	server mx[12]) 192\.0\.2\.1([12]):25$/\1 10.77.0.\2:25/; $a\	server mx3 10.77.0.3:25' \
+		"$abs_top_srcdir/doc/haproxy.cfg" | host_put lb /etc/haproxy/haproxy.cfg
 	host_spawn lb haproxy haproxy -db -f /etc/haproxy/haproxy.cfg
 	wait_for 10 host_listens lb 25 || bail "HAProxy does not listen"
 }
