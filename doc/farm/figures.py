@@ -2,35 +2,44 @@
 """figures.py - the arithmetic in doc/FARM.md: a large site, and how much mail is encrypted when some
 hosts encrypt. Standard library only.
 
-    figures.py FARM.md adoption.svg              writes the tables between their marks, and the drawing
+    figures.py FARM.md adoption.svg [RESULTS.json]
+                                                 writes the tables between their marks, and the drawing
     figures.py --check FARM.md adoption.svg RESULTS.json
                                                  says what is not as it would be written, and which figure
                                                  is far from what was measured
 
-MEASURED is what the site's tables go by; a machine measures a little else each time, so the check
-allows a factor. t/8b-figures runs it.
+RESULTS.json is bench/results.json. The figures of BENCH are those that the page's first table has, until
+the page is written with RESULTS.json, which gives it new ones. A machine measures a little else each
+time, so the check allows a factor. t/8b-figures runs it.
 """
 import json
 import math
+import re
 import sys
 
-FACTOR = 1.5  # between a figure here and the one in bench/results.json
+FACTOR = 1.5  # between a figure of the page and the one in bench/results.json
 
-# name: value, unit, row and column in bench/results.json, or where else it is from
-MEASURED = {
-    "receive": (21.0, "ms of a core", "CPU, receiving side", "blackpony hybrid"),
-    "session": (6.0, "ms of a core", "CPU of a session, receiving end", "blackpony"),
-    "send": (20.0, "ms of a core", "CPU, sending side", "blackpony hybrid"),
-    "pss": (320, "kB", "PSS of an idle session", "blackpony"),
-    "backend": (2600, "kB", "PSS of an idle session", "sendmail -bs, plain"),
-    "kernel": (390, "kB", None, "doc/TESTING.md"),
-    "wall": (530, "ms", "wall time, RTT 100 ms", "blackpony hybrid"),
-    "pin": (232, "octets", None, "`blackpony-keygen --import` of 100,000 hosts with two keys each"),
-    "encaps": (39, "us", None, "`t/72-kem-speed`"),
-    "x25519": (41, "us", None, "libsodium, one core"),
-    "dns_out": (3, "questions", None, "MX, AAAA, A; recorded between the test's hosts"),
-    "dns_in": (5, "questions", None, "sendmail's own: PTR, the name back, the sender's domain; recorded likewise"),
-    "commits": (1000, "a second", None, "pins written, each a wait for the disk; the same import"),
+# What it is, its unit, its row and column in bench/results.json, and the column to be taken away from that.
+BENCH = {
+    "receive": ("CPU to receive a message of 1 KB, sendmail and all", "ms of a core", "CPU, receiving side", "blackpony hybrid", None),
+    "session": ("of that, blackpony's own", "ms of a core", "CPU of a session, receiving end", "blackpony", "stub"),
+    "send": ("CPU to send one", "ms of a core", "CPU, sending side", "blackpony hybrid", None),
+    "pss": ("memory of a session, blackpony", "kB", "PSS of an idle session", "blackpony", None),
+    "backend": ("its `sendmail -bs`", "kB", "PSS of an idle session", "sendmail -bs, plain", None),
+    "wall": ("one delivery over a round trip of 100 ms", "ms", "wall time, RTT 100 ms", "blackpony hybrid", None),
+}
+
+# What it is, the figure, its unit, and where it is from. Nothing compares these.
+ELSEWHERE = {
+    "kernel": ("memory of a session, the kernel's share", 390, "kB", "doc/TESTING.md"),
+    "pin": ("pin store, a host", 232, "octets", "`blackpony-keygen --import` of 100,000 hosts with two keys each"),
+    "keypair": ("ML-KEM-768, a key pair", 37, "us", "`t/72-kem-speed`"),
+    "encaps": ("ML-KEM-768, encapsulation", 39, "us", "`t/72-kem-speed`"),
+    "decaps": ("ML-KEM-768, decapsulation", 48, "us", "`t/72-kem-speed`"),
+    "x25519": ("X25519, one operation", 41, "us", "libsodium, one core"),
+    "dns_out": ("DNS, for a message sent to a host with one name", 3, "questions", "MX, AAAA, A; recorded between the test's hosts"),
+    "dns_in": ("DNS, for a session received", 5, "questions", "sendmail's own: PTR, the name back, the sender's domain; recorded likewise"),
+    "commits": ("pin store, writes", 1000, "a second", "pins written, each a wait for the disk; the same import"),
 }
 
 # What we suppose, and you should not.
@@ -72,24 +81,34 @@ def table(head, rows):
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def measured_table():
-    names = {
-        "receive": "CPU to receive a message of 1 KB, sendmail and all", "session": "of that, blackpony's own",
-        "send": "CPU to send one", "pss": "memory of a session, blackpony", "backend": "its `sendmail -bs`",
-        "kernel": "the kernel's share", "wall": "one delivery over a round trip of 100 ms",
-        "pin": "pin store, a host", "encaps": "ML-KEM-768, encapsulation", "x25519": "X25519, one operation",
-        "dns_out": "DNS, for a message sent to a host with one name", "dns_in": "DNS, for a session received",
-        "commits": "pin store, writes",
-    }
-    rows = []
-    for key, (value, unit, row, where) in MEASURED.items():
-        source = "`bench/results.json`: %s, %s" % (row, where) if row else where
-        rows.append([names[key], "%s %s" % (number(value), unit), source])
+def benched(path):
+    """What bench/results.json has of each figure."""
+    with open(path, encoding="utf-8") as f:
+        rows = {row["name"]: {**row["ours"], **row["peers"]} for row in json.load(f)["rows"]}
+    return {key: rows[row][column]["median"] - (rows[row][less]["median"] if less else 0)
+            for key, (_, _, row, column, less) in BENCH.items()}
+
+
+def printed(text):
+    """What the page has of each figure."""
+    out = {}
+    for key, (words, unit, *_) in BENCH.items():
+        found = re.search(r"^\| %s \| ([0-9.,]+) %s \|" % (re.escape(words), re.escape(unit)), text, re.MULTILINE)
+        if not found:
+            sys.exit("%s: the page has no figure in %s" % (words, unit))
+        out[key] = float(found.group(1).replace(",", ""))
+    return out
+
+
+def measured_table(figures):
+    rows = [[words, "%s %s" % (number(figures[key]), unit), "`bench/results.json`: %s, %s%s" % (row, column, " less " + less if less else "")]
+            for key, (words, unit, row, column, less) in BENCH.items()]
+    rows += [[words, "%s %s" % (number(value), unit), where] for words, value, unit, where in ELSEWHERE.values()]
     return table(["what", "figure", "from"], rows)
 
 
-def site():
-    m = {key: value[0] for key, value in MEASURED.items()}
+def site(figures):
+    m = {**figures, **{key: value for key, (_, value, _, _) in ELSEWHERE.items()}}
     mean = DAY / 86400
     peak = mean * PEAK
     cores_in, cores_out = (peak * m[k] / 1000 / BUSY for k in ("receive", "send"))
@@ -97,6 +116,7 @@ def site():
     each = peak / (hosts_in - 1)
     short, kept = peak * m["wall"] / 1000, peak * (m["wall"] / 1000 + KEPT)
     session = m["pss"] + m["backend"] + m["kernel"]
+    x25519, server, client = 4 * m["x25519"] / 1e6, m["encaps"] / 1e6, (m["keypair"] + m["decaps"]) / 1e6
     return [
         ("messages a second, mean", number(mean), "%s / 86,400" % number(DAY)),
         ("at the peak", number(peak), "times %g" % PEAK),
@@ -107,11 +127,13 @@ def site():
         ("hosts to send, one to spare", "%d" % hosts_out, "of %d cores" % CORES),
         ("sessions a second and host, one host down", number(each), "peak / %d" % (hosts_in - 1)),
         ("sessions at a time, none kept", number(short), "peak * %s ms" % number(m["wall"])),
-        ("all kept for %g s" % KEPT, number(kept), "peak * (%s ms + %g s); the worst case" % (number(m["wall"]), KEPT)),
-        ("a host's share of these, one host down", number(kept / (hosts_in - 1)), "so `-m`, and HAProxy's `maxconn`, above it"),
+        ("all kept for %g s" % KEPT, number(kept), "peak * (%s ms + %g s); the worst case, so HAProxy's `maxconn` in `global` above it" % (number(m["wall"]), KEPT)),
+        ("a host's share of these, one host down", number(kept / (hosts_in - 1)), "so HAProxy's `maxconn` of a server above it, and `-m` above that"),
         ("memory for them, a host", "%s GB" % number(kept / (hosts_in - 1) * session / 1e6), "%s kB each, of %s GB" % (number(session), number(MEMORY / 1e6))),
-        ("X25519 operations a second", number(peak * 4), "4 a session; %s cores" % number(peak * 4 * m["x25519"] / 1e6)),
-        ("encapsulations a second", number(peak), "1 a session; %s cores" % number(peak * m["encaps"] / 1e6)),
+        ("X25519 operations a second, in each direction", number(peak * 4), "4 a session; %s cores" % number(peak * x25519)),
+        ("encapsulations a second, receiving", number(peak), "1 a session; %s cores" % number(peak * server)),
+        ("ML-KEM key pairs a second, and as many decapsulations, sending", number(peak), "1 of each a session; %s cores" % number(peak * client)),
+        ("cores for all of these, both directions", number(peak * (2 * x25519 + server + client) / BUSY), "their sum / %g" % BUSY),
         ("pins, for %s pairs of domain and host" % number(PARTNERS), "%s GB" % number(PARTNERS * m["pin"] / 1e9), "%d octets each, on every sending host" % m["pin"]),
         ("pins written a second and sending host", number(peak / (hosts_out - 1)), "one for each new session; a disk does %s" % number(m["commits"])),
         ("DNS questions a second, sending", number(peak * m["dns_out"]), "peak * %d; a cache answers most" % m["dns_out"]),
@@ -126,42 +148,34 @@ def zipf(n):
 
 
 def curve(weights):
-    """For each k: the share of mail between k hosts, the first ones, of all mail between different hosts.
-    A host's mail goes to the others by their weights."""
+    """For each k: the mail between k hosts, the first ones, as a share of all mail between different hosts,
+    and of what these k send to others. A host's mail goes to the others by their weights."""
     mass = squares = 0.0
     all_squares = sum(w * w for w in weights)
-    out = [0.0]
+    of_all, of_theirs = [0.0], [0.0]
     for w in weights:
         mass, squares = mass + w, squares + w * w
-        out.append((mass * mass - squares) / (1 - all_squares))
-    return out
+        of_all.append((mass * mass - squares) / (1 - all_squares))
+        of_theirs.append((mass * mass - squares) / (mass - squares))
+    return of_all, of_theirs
 
 
 def adoption():
     weights = zipf(NET)
+    largest, own = curve(weights)
     return {
         "even": [((p * NET) * (p * NET - 1)) / (NET * (NET - 1)) for p in (k / NET for k in range(NET + 1))],
-        "largest": curve(weights),
-        "last": curve(weights[::-1]),
-        "mass": [0.0] + running(weights),
+        "largest": largest,
+        "last": curve(weights[::-1])[0],
+        "own": own,
     }
-
-
-def running(values):
-    total, out = 0.0, []
-    for v in values:
-        total += v
-        out.append(total)
-    return out
 
 
 def adoption_table(curves):
     rows = []
     for p in SHARES:
         k = round(p * NET)
-        rows.append([percent(p), number(k)] + [percent(max(curves[c][k], 0)) for c in ("even", "even", "largest", "last", "mass")])
-    for row in rows:
-        del row[3]
+        rows.append([percent(p), number(k)] + [percent(max(curves[c][k], 0)) for c in ("even", "largest", "last", "own")])
     return table(["p", "hosts", "all alike, or chosen by chance", "largest first", "largest last", "largest first: of an adopter's own mail"], rows)
 
 
@@ -199,32 +213,30 @@ def filled(text, tables):
     return text
 
 
-def far_off(path):
+def far_off(figures, now):
     """The figures that a new measurement has left behind."""
-    with open(path, encoding="utf-8") as f:
-        rows = {row["name"]: {**row["ours"], **row["peers"]} for row in json.load(f)["rows"]}
-    for key, (value, unit, row, column) in MEASURED.items():
-        if row is not None:
-            now = rows.get(row, {}).get(column, {}).get("median")
-            if now is None or not value / FACTOR <= now <= value * FACTOR:
-                yield "%s: %g %s here, measured %s" % (key, value, unit, now)
+    for key, value in figures.items():
+        if not value / FACTOR <= now[key] <= value * FACTOR:
+            yield "%s: %s %s here, measured %s" % (key, number(value), BENCH[key][1], number(now[key]))
 
 
 def main(argv):
     check = argv[1:2] == ["--check"]
-    document, svg = argv[2:4] if check else argv[1:3]
-    curves = adoption()
-    tables = {"measured": measured_table(), "site": table(["", "figure", "how"], [list(r) for r in site()]),
-              "adoption": adoption_table(curves)}
+    document, svg, *results = argv[2:] if check else argv[1:]
     with open(document, encoding="utf-8") as f:
         text = f.read()
-    made, drawn = filled(text, tables), drawing(curves)
+    # The other tables go by what this one has in print, not by digits that nobody sees.
+    given = filled(text, {"measured": measured_table(benched(results[0]))}) if results and not check else text
+    figures, curves = printed(given), adoption()
+    made = filled(text, {"measured": measured_table(figures), "adoption": adoption_table(curves),
+                         "site": table(["", "figure", "how"], [list(r) for r in site(figures)])})
+    drawn = drawing(curves)
     if not check:
         for path, words in ((document, made), (svg, drawn)):
             with open(path, "w", encoding="utf-8") as f:
                 f.write(words)
         return 0
-    faults = list(far_off(argv[4]))
+    faults = list(far_off(figures, benched(results[0])))
     faults += ["%s: its tables are others" % document] if made != text else []
     with open(svg, encoding="utf-8") as f:
         faults += ["%s: another drawing" % svg] if f.read() != drawn else []
