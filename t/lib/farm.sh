@@ -142,13 +142,16 @@ farm_stop() {
 	done
 }
 
-# farm_came [FILE...]: the subjects of what is in the boxes, and in these files, each as often as it came.
-farm_came() {
+# Of what is in the boxes, and in these files, each as often as it came: farm_came [FILE...] the subjects,
+# farm_ids [FILE...] the queue ids at the senders, which these put into Message-Id.
+farm_boxes() {
 	local name
 	for name in $farm_hosts; do
 		[ -z "${host_pid[$name]-}" ] || cat "$(host_root "$name")/var/mail/box/bob" 2>/dev/null
-	done | cat - "$@" | sed -n 's/^Subject: \(s[12]-[0-9]*\)$/\1/p' | sort
+	done | cat - "$@"
 }
+farm_came() { farm_boxes "$@" | sed -n 's/^Subject: \(s[12]-[0-9]*\)$/\1/p' | sort; }
+farm_ids() { farm_boxes "$@" | sed -n 's/^Message-Id: <[0-9]*\.\([^@]*\)@mail\.s[12]\.test>$/\1/p' | sort; }
 
 # farm_all: what should have come.
 farm_all() {
