@@ -33,7 +33,10 @@ print("ready", flush=True)'
 	wait_for 10 host_listens b 2607 || bail "no servers"
 }
 
-heard() { host_run b sh -c 'cat /var/log/heard.2$0 2>/dev/null' "$1" | tr -d '\0'; }
+heard() { tr -d '\0' <"$(host_root b)/var/log/heard.2$1"; }
+
+# has_heard PORT WORD TIMES: so often at least, the header's own QUIT among it.
+has_heard() { [ "$(heard "$1" | grep -ac "$2")" -ge "$3" ]; }
 
 # fault NAME PORT CODE: the receiver in front of it is on PORT, too, but for its first digit.
 fault() {
@@ -44,12 +47,13 @@ fault() {
 		like "$said" "^4[25]1 .*$3" "$1: ${way##* }: $3" || diag "$said"
 		unlike "$said" '^250 2\.1\.5' "$1: and nothing is taken" || diag "$said"
 	done
-	unlike "$(heard "$2")" 'EHLO|MAIL|RCPT' \
-		"$1: the server has read nothing of the client's"
+	[ "$1" = down ] && return
+	ok "$1: the server has read the header, each time" has_heard "$2" QUIT 3 || diag "$(heard "$2")"
+	unlike "$(heard "$2")" 'EHLO|MAIL|RCPT' "$1: and nothing of the client's"
 }
 
-# hangs NAME PORT: nothing is said to the client as long as the server says nothing to us (60 seconds: the
-# engine's tests have that), and nothing to the server.
+# hangs NAME PORT WORD: nothing is said to the client as long as the server says nothing to us (60 seconds: the
+# engine's tests have that), and nothing of its to the server, which reads WORD.
 hangs() {
 	local said
 	host_spawn c "hanging$2" python3 -c '
@@ -63,7 +67,8 @@ except OSError: print("nothing", flush=True)
 sock.settimeout(60)
 print("told", sock.recv(400), flush=True)' "3$2"
 	ok "$1: the client is told nothing" wait_for 20 grep -q nothing "$(host_root c)/var/log/hanging$2.out"
-	unlike "$(heard "$2")" 'EHLO|MAIL|RCPT' "$1: nor is the server"
+	ok "$1: the server has read what is ours" wait_for 10 has_heard "$2" "$3" 1 || diag "$(heard "$2")"
+	unlike "$(heard "$2")" 'EHLO|MAIL|RCPT' "$1: and nothing of the client's"
 }
 
 # No capability, and nobody, from before the first command on.
@@ -93,8 +98,8 @@ servers
 tcpback_inetd proxy:127.0.0.1:2526 3600 proxy:127.0.0.1:2600 3601 proxy:127.0.0.1:2601 3602 proxy:127.0.0.1:2602 \
 	3603 proxy:127.0.0.1:2603 3604 proxy:127.0.0.1:2604 3605 proxy:127.0.0.1:2605 3606 proxy:127.0.0.1:2606 \
 	3607 proxy:127.0.0.1:2607
-hangs "hangs before its greeting" 604
-hangs "hangs behind it" 606
+hangs "hangs before its greeting" 604 QUIT
+hangs "hangs behind it" 606 NOOP
 fault "down" 600 4.3.0
 fault "closes at once" 601 4.3.0
 fault "refuses with 554" 602 4.3.5
