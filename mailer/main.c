@@ -358,7 +358,8 @@ check_policy(const struct settings *set, struct monitor *m)
 }
 
 /* What is not remembered is no reason to keep mail. After the last fork: no other process of
- * ours shall see the store. */
+ * ours shall see the store. Which hosts are dead an MTA with connections of its own remembers
+ * by itself, and it takes an attempt for one. */
 static void
 open_pins(const struct settings *set, struct monitor *m)
 {
@@ -368,7 +369,7 @@ open_pins(const struct settings *set, struct monitor *m)
 	if (m->route == NULL)
 		return;
 	if ((m->trust.pins = pins_open(set->pins_directory, why)) != NULL) {
-		if (set->rot == 0)
+		if (set->rot == 0 && !set->redirected)
 			route_remember(m->route, m->trust.pins);
 		return;
 	}
