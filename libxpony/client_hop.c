@@ -145,19 +145,22 @@ upgrade_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 	engine_state(s, CLIENT_JUDGE);
 }
 
-/* A redirected MTA is greeted by the host's name, by which it may find that it speaks to
- * itself. Once: it does not see what connections there are. */
+/* The first word is the host's name (RFC 5321, section 4.2). A redirected MTA is greeted by it,
+ * since it may find so that it speaks to itself. Once: it does not see what connections there
+ * are. */
 static void
-greet_redirected(struct session *s, const uint8_t *text, size_t n)
+note_name(struct session *s, const uint8_t *text, size_t n)
 {
 	const uint8_t *blank = memchr(text, ' ', n);
 
+	if (blank != NULL)
+		n = (size_t)(blank - text);
+	(void)snprintf(
+	    s->client.name, sizeof(s->client.name), "%.*s", (int)n, (const char *)text);
 	if (!s->config->redirected || s->client.greeted)
 		return;
 	s->client.greeted = true;
-	if (blank != NULL)
-		n = (size_t)(blank - text);
-	(void)dialogue_line(&s->near_out, "220 %.*s ESMTP", (int)n, (const char *)text);
+	(void)dialogue_line(&s->near_out, "220 %s ESMTP", s->client.name);
 }
 
 static void
@@ -180,7 +183,7 @@ greeting_reply(struct session *s, const struct smtp_reply *r, const uint8_t *p)
 	memset(&s->client.hint, 0, sizeof(s->client.hint));
 	if (advert_find_greeting(&s->client.hint, text, n) != ERR_NONE)
 		s->client.hint.text[0] = '\0';
-	greet_redirected(s, text, n);
+	note_name(s, text, n);
 	buf_drop(&s->far.in, r->len);
 	engine_state(s, CLIENT_HELLO);
 }

@@ -74,7 +74,7 @@ client_kept_mail(struct session *s)
 	s->client.owed = 0;
 	s->client.told = false;
 	s->client.behind = s->client.fresh = true;
-	(void)dialogue_line(&s->near_out, "220 %s ESMTP", s->config->name);
+	(void)dialogue_line(&s->near_out, "220 %s ESMTP", s->client.name);
 	engine_state(s, CLIENT_COMMAND);
 }
 

@@ -61,6 +61,7 @@ struct client_part {
 	char hello[HANDSHAKE_EHLO_MAX + 1]; /* the MTA's EHLO argument */
 	bool helo;                          /* it said HELO */
 	char host[SESSION_HOST_MAX];
+	char name[SESSION_HOST_MAX]; /* the one in the host's greeting */
 	char address[SESSION_ADDRESS_MAX];
 	bool offer;         /* this host's offer may be taken up */
 	bool strict;        /* its 5xx greeting is no verdict */

@@ -263,7 +263,7 @@ test_other_name(void)
 	set(&w, one, mails);
 	world_run(&w);
 	is_int(w.mails, 1, "another EHLO name ends it");
-	is_str(text_of(&w.mta_in), "220 blackpony.test ESMTP\r\n", "without a word to it");
+	is_str(text_of(&w.mta_in), "220 mx.test ESMTP\r\n", "without a word to it");
 	is_int(count(&w.heard, "QUIT"), 1, "with QUIT to the host");
 	world_free(&w);
 }

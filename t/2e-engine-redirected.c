@@ -110,9 +110,50 @@ static const struct scenario scenarios[] = {
 	.suite = ""},
 };
 
+/* A session that is kept is not to be told from the host itself: neither by the mail for which
+ * it was kept, nor by the engine that is given one. */
+static void
+test_kept(void)
+{
+	static const struct say one[] = {
+	    EHLO, MAIL, SAY("RCPT TO:<b@mx.test>\r\nDATA\r\n", 2), BODY, QUIT, END};
+	const struct say *const mails[] = {one, NULL};
+	struct octets first = {0}, got = {0};
+	struct world w;
+
+	world_init(&w);
+	w.redirected = w.keep = true;
+	w.talker.script = one;
+	world_run(&w);
+	outcome_replies(&first, &w.mta_in, false);
+	world_free(&w);
+
+	world_init(&w);
+	w.redirected = w.keep = true;
+	w.talker.script = one;
+	w.monitor.mails = mails;
+	world_run(&w);
+	is_int(w.messages, 2, "kept: two mails");
+	is_int(w.connections, 1, "one connection");
+	ok(holds(&w.mta_in, HOST_220, strlen(HOST_220)),
+	    "the second is greeted by the host's name");
+	world_free(&w);
+
+	world_init(&w);
+	w.redirected = w.keep = w.kept = true;
+	w.talker.script = one;
+	world_run(&w);
+	outcome_replies(&got, &w.mta_in, false);
+	is_int(w.messages, 1, "given a kept one: a mail");
+	ok(holds(&got, BACK_220, strlen(BACK_220)), "greeted by the name that it says");
+	renew(&first);
+	renew(&got);
+}
+
 int
 main(void)
 {
 	SCENARIOS_RUN(scenarios);
+	test_kept();
 	return tap_done();
 }

@@ -26,9 +26,7 @@ redirect() {
 	block 'sender policy' | host_put "$1" /etc/blackpony/policy.addresses
 	block 'sender nftables.conf' | sed "s/skuid postfix/skuid $2/" | host_put "$1" /etc/nftables.conf
 	host_run "$1" nft -f /etc/nftables.conf || bail "no redirection"
-	# A short patience with addresses that do not answer.
-	block 'sender inetd.conf' | sed 's/mailer -r/mailer -t 2 -r/' >"$WORLD/inetd.conf"
-	host_put "$1" /etc/inetd.conf <"$WORLD/inetd.conf"
+	block 'sender inetd.conf' | host_put "$1" /etc/inetd.conf
 	inetd_on "$1"
 }
 inetd_on() {
@@ -73,6 +71,7 @@ is_taken() { [ "$(taken_by "$@")" = 1 ]; }
 takes() { ok "$mta: $4" wait_for 30 is_taken "$1" "$2" "$3" || diag "$(host_log "$mta" | tail -n 5)" "$(far_log | tail -n 5)"; }
 defers() { ok "$mta: $3" wait_for 30 logged "$mta" "to=<$1>.*$2|$1 .*$2" || diag "$(host_log "$mta" | tail -n 5)"; }
 
+address_of() { sed -n "s/^$1 IN A //p" <<<"$zone_lines"; }
 has_mail() { grep -q "$2" "$(host_root "$mta")/var/mail/$1" 2>/dev/null; }
 box() { echo "$(host_root "$1")/var/mail/box/$2"; }
 
@@ -119,6 +118,45 @@ next_host() {
 	defers "u@dies-$mta.$p" '(421|lost|perhaps delivered|Connection)' "a host that dies after the dot: deferred"
 	flush "$mta"
 	ok "$mta: and taken the next time" wait_for 30 died_and_taken "dies-$mta" xpony "$mta-dies"
+}
+
+# The mailer remembers no dead hosts for an MTA, which has a memory and times of its own.
+comes_back() {
+	local address
+	address=$(address_of "back-$mta")
+	host_run far ip addr del "$address/24" dev eth0
+	post_letter "$mta-back" "u@back-$mta.$p"
+	defers "u@back-$mta.$p" '421 4\.4\.1' "a host that is down: deferred"
+	host_run far ip addr add "$address/24" dev eth0
+	flush "$mta"
+	takes "back-$mta" xpony "$mta-back" "and asked again at the next try, when it is back"
+}
+
+# says SUBJECT: what an MTA hears of the host.
+says() {
+	printf '%s\n' 'EHLO mail.'"$mta"'.test' "MAIL FROM:<alice@$mta.test>" "RCPT TO:<u@twice.$p>" DATA "Subject: $1" '' . QUIT |
+		host_as "$mta" "$user" python3 "$source/t/tools/talk.py" "$(address_of twice)"
+}
+
+# Long enough for this machine, however busy.
+kept() {
+	local first second
+	host_kill "$mta" inetd
+	block 'sender inetd.conf' | sed 's/mailer -r/mailer -K 60 -r/' | host_put "$mta" /etc/inetd.conf
+	inetd_on "$mta"
+	first=$(says "$mta-one")
+	second=$(says "$mta-two")
+	ok "$mta: a kept session carries the next mail" wait_for 10 logged "$mta" "blackpony-mailer.*\\[$(address_of twice)\\].* kept=1, messages=1"
+	like "$first" '^250 2\.0\.0 ' "$mta: the one is taken"
+	is "$second" "$first" "$mta: the MTA hears the same of the other"
+	takes twice xpony "$mta-two" "which is taken, too"
+}
+
+# Last of all, what the page warns of: in clear, to a host that would upgrade.
+without_rule() {
+	host_run "$mta" nft delete table inet blackpony
+	post_letter "$mta-past" u@xp.$p
+	takes xp plain "$mta-past" "without the rule mail goes past the mailer"
 }
 
 policies() {
@@ -171,6 +209,9 @@ peer full 'greeting=421 4.3.2 Busy' always
 peer dies-f pipelining xpony dot=die
 peer dies-e pipelining xpony dot=die
 peer leaves ehlo=die always
+peer twice pipelining xpony always
+peer back-f pipelining xpony always
+peer back-e pipelining xpony always
 peer broken pipelining xpony 'xpony=454 4.7.0 No' always
 zone_line 'dead IN A 10.77.0.99'
 
@@ -205,11 +246,16 @@ host_exim e
 redirect e Debian-exim
 
 for mta in f e; do
+	user=postfix
+	[ $mta = f ] || user=Debian-exim
 	to_real_hosts
 	recipients
 	next_host
+	comes_back
 	policies
 	nothing_beside
+	kept
+	without_rule
 	is "$(queue $mta | grep -o '[a-z-]*@[a-z]*\.p\.test' | sort -u)" "u@full.$p" \
 		"$mta: nothing is left in the queue but what the busy host was to have"
 done
