@@ -4,11 +4,13 @@
  * server is server*.c, and between them stands who can read, change, leave out, repeat and invent octets.
  *
  * What is checked, in every run:
- *   clear      where XPONY is demanded (a commitment, pinned, pq) no mail goes without it; where encryption is
- *              (encrypt), none in clear
+ *   clear      where XPONY is demanded no mail goes without it, nor to the man in between: pinned (which stands for
+ *              verify, too) and demand (for commitments, and for pinned with pq); where encryption is (encrypt), none
+ *              goes in clear
  *   truncated  the server takes a message from a client whom it knows by its key only whole, and of what that
  *              client sealed; "sent" is said only of a message that was taken whole
- *   suite      both sides mean the same suite; it is the best that both have, unless the client itself stepped down
+ *   suite      both sides mean the same suite; it is the best that both have, unless the client itself stepped down,
+ *              which demand never does
  *   deadlock   nobody waits for ever: with nobody in between not even for a deadline, and then the mail arrives
  *
  * Cryptography is ideal: what is bound into the handshake cannot be changed, what is sealed can be moved, cut and
@@ -26,7 +28,7 @@
 #define ATTACKER  0       /* whose e it is; else of the server, in the connection before that number */
 
 mtype = { GREETING, XPONY, REPLY, REFUSED, EHLO, KEYWORDS, STARTTLS, FLIGHT, GO_ON, BODY, DOT, TAKEN, QUIT, BYE, CLOSE, END };
-mtype = { may, encrypt, demand }; /* policies; `demand` stands for pinned, verify, pq and commitments */
+mtype = { may, encrypt, pinned, demand }; /* policies */
 mtype = { in_clear, sealed, to_attacker, tls };
 
 /*
@@ -52,6 +54,7 @@ bool taken_whole;       /* likewise */
 bool stepped_down = false;
 bool sent = false;
 
+#define knows_host (policy == pinned || policy == demand)
 #define attacked (attacks > 0) /* deadlines pass only then: without him nobody may need one */
 
 inline best(suites, suite)
@@ -210,6 +213,8 @@ proctype middle()
 				up_far!END(in_clear, 0, 0, 0, 0, 0); down_near!END(in_clear, 0, 0, 0, 0, 0)
 			:: act && how == sealed -> attacks++; /* said twice */
 				up_far!kind(how, n, a, b, d, e); up_far!kind(how, n, a, b, d, e)
+			:: act && how == sealed && len(up_near) == 1 && !up_near?[END] -> attacks++; /* behind the next */
+				up_near!kind(how, n, a, b, d, e)
 			:: act && kind == XPONY && a != CLASSICAL -> attacks++; /* another suite in the line */
 				up_far!XPONY(in_clear, 0, CLASSICAL, b, d, e)
 			:: act && kind == XPONY && e > 1 -> attacks++; /* that of the connection before */
@@ -239,6 +244,8 @@ proctype middle()
 				up_far!END(in_clear, 0, 0, 0, 0, 0); down_near!END(in_clear, 0, 0, 0, 0, 0)
 			:: act && how == sealed -> attacks++; /* said twice */
 				down_near!kind(how, n, a, b, d, e); down_near!kind(how, n, a, b, d, e)
+			:: act && how == sealed && len(down_far) == 1 && !down_far?[END] -> attacks++; /* behind the next */
+				down_far!kind(how, n, a, b, d, e)
 			:: act && offers(kind) && a != 0 -> attacks++; /* no offer */
 				down_near!kind(how, n, 0, b, d, e)
 			:: act && offers(kind) && d != 0 -> attacks++; /* no STARTTLS */
@@ -292,9 +299,10 @@ active proctype client()
 
 	select(may_attack : 0 .. 1);
 	if
-	:: policy = may
-	:: policy = encrypt
 	:: policy = demand
+	:: policy = pinned
+	:: policy = encrypt
+	:: policy = may
 	fi;
 
 connect:
@@ -343,17 +351,17 @@ connect:
 	/* trust_clear(): never the engine's own decision. */
 	if
 #ifndef FAULT_STRIPPED
-	:: policy == demand -> goto verdict
+	:: knows_host -> goto verdict
 #endif
 #ifndef FAULT_NO_TLS
 	:: policy == encrypt && d == 0 -> goto verdict
 #else
 	:: policy == encrypt && d == 0
 #endif
-	:: policy != demand && d != 0 -> say(STARTTLS, 0); mode = tls
+	:: !knows_host && d != 0 -> say(STARTTLS, 0); mode = tls
 	:: d == 0 && policy == may
 #ifdef FAULT_STRIPPED
-	:: policy == demand
+	:: knows_host
 #endif
 	fi;
 	goto mail;
@@ -367,11 +375,13 @@ upgrade:
 	:: kind == REFUSED || kind == END -> refused = true; goto failed
 	:: else -> goto failed
 	fi;
+#ifndef FAULT_STRANGER
 	/* trust_peer() */
 	if
-	:: policy == demand && peer == ATTACKER -> goto verdict
+	:: knows_host && peer == ATTACKER -> goto verdict
 	:: else
 	fi;
+#endif
 	mode = (peer == ATTACKER -> to_attacker : sealed);
 	next_in = 0;
 	next_out = 0;
@@ -394,18 +404,23 @@ failed: /* connect.c: each step down is a new connection */
 	failures++;
 	if
 	:: failures == 1 -> goto connect
-	:: failures == 2 && refused && suite == HYBRID && policy != demand ->
+#ifdef FAULT_DESCENDS
+	:: failures == 2 && refused && suite == HYBRID ->
+#else
+	:: failures == 2 && refused && suite == HYBRID && policy != demand -> /* may_descend */
+#endif
 		allowed = CLASSICAL; stepped_down = true; goto connect
 	:: else ->
 		if
-		:: policy == demand || !offer || c == CONNECTIONS -> goto over
+		:: knows_host || !offer || c == CONNECTIONS -> goto over
 		:: else -> offer = false; goto connect
 		fi
 	fi;
 
 mail:
-	assert(policy != demand || (mode == sealed)); /* clear */
+	assert(!knows_host || mode == sealed); /* clear */
 	assert(policy != encrypt || mode != in_clear);
+	assert(policy != demand || suite == HYBRID); /* suite */
 	say(FLIGHT, 0);
 	hear;
 	if
