@@ -4,6 +4,7 @@ others, and is told.
 """
 import json
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -152,6 +153,10 @@ def driver():
     ok("one: ms" in said.stdout and "two: ms" in said.stdout and "noise" not in said.stdout,
        "and did not stop the others", said)
     ok("dies FAILED" in said.stderr and "the reason" in said.stderr, "what they said is shown", said.stderr)
+    ok(re.search(r"^cores .*, seconds of the run \d+$", said.stdout, re.M), "the head of the table says how long it took",
+       said.stdout)
+    with open("bench.d/results.json", encoding="utf-8") as f:
+        ok(json.load(f)["machine"].get("seconds of the run", "").isdigit(), "and so does the JSON")
     ok("silent measured nothing" in said.stderr, "no sample is a failure too", said.stderr)
     ok("2:three\tms\tblack" in said.stderr and "three: ms" not in said.stdout, "a line cut off: none of its row", said)
     said = bench("good")
