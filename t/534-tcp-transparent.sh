@@ -57,18 +57,18 @@ turned_away() {
 # A listed balancer names who is no host, in whose place the kernel puts this one. To a subnet's broadcast address
 # the same happens, which no reader of a header knows for one.
 nobody() {
-	local client local said
+	local client ours said
 	like "$(try_third | host_run b python3 "$source/t/tools/talk.py" -p 2525 127.0.0.1)" "$relay_taken" \
 		"control: sendmail relays for this host"
 	said=$(try_third | talk -x "$(proxy_header 192.0.2.7 192.0.2.25)" -p 2502 10.77.0.2)
 	like "$said" "$relay_denied" "control: and for no client of a balancer" || diag "$said"
 	for client in 0.0.0.0 224.0.0.1 255.255.255.255 10.77.0.255 :: ff02::1 ::ffff:0.0.0.0; do
 		case $client in
-		::ffff:*) local=::ffff:192.0.2.25 ;;
-		*:*) local=2001:db8::25 ;;
-		*) local=192.0.2.25 ;;
+		::ffff:*) ours=::ffff:192.0.2.25 ;;
+		*:*) ours=2001:db8::25 ;;
+		*) ours=192.0.2.25 ;;
 		esac
-		said=$(try_third | talk -x "$(proxy_header $client $local)" -p 2502 10.77.0.2)
+		said=$(try_third | talk -x "$(proxy_header $client $ours)" -p 2502 10.77.0.2)
 		like "$said" '^421 4\.3\.5' "a balancer brings $client: 421" || diag "$said"
 		unlike "$said" "$relay_taken" "and nothing is relayed"
 	done
