@@ -245,7 +245,7 @@ class Machines:
                     pass
             self.start_again(target)
         self.later(thing, mend)
-        return "%d for %s" % (here, " ".join(map(str, before)))
+        return "%d for %s" % (here, " ".join(map(self.saboteur.number, before)))
 
     def groups(self):
         return [group for kind in GROUPS for target in ("inetd", "runners")

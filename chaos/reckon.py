@@ -34,8 +34,10 @@ SAID = ((re.compile(r"lost after the final dot, perhaps delivered|client DATA st
         (re.compile(r"readqf: cannot open \./df"), "bodiless"))
 # What sendmail sends for a body that is not there.
 BODILESS = {hashlib.sha256(text).hexdigest() for text in (b"", b"<<< No Message Collected >>>\n")}
-# Sabotage after which a process may have been unable to write the log, or a queue file.
-BLIND = re.compile(r"(?:descriptors|memory|processes|group-\w+)@(?:runners|mailer|queue-run)")
+# Sabotage after which a process may have been unable to write the log, or a queue file: that of one process, which it
+# names by its number on the host, and that of all of them.
+LIMITED = re.compile(r"(?:descriptors|memory|processes)@(?:mailer|queue-run) \d+ for (\d+)$")
+BLIND = re.compile(r"(?:(?:descriptors|memory|processes)@runners|group-\w+@runners)")
 UNWRITTEN = re.compile(r"(?:full|read-only)@queue a")
 
 # Why a message came back: a name server that lied said no for good, to the mailer or to the host's sendmail.
@@ -61,7 +63,7 @@ class Books:
         self.numbers = {}  # of a's queue ids
         self.events = collections.defaultdict(list)  # by number: what a's log says
         self.acknowledged = collections.defaultdict(dict)  # by number: b's ids, and when
-        self.speakers = collections.defaultdict(set)  # by number: the sendmails that had it
+        self.speakers = collections.defaultdict(set)  # by number: the processes that had it
         self.denied = collections.defaultdict(list)  # by number: when, and why for good
         self.attempts = collections.Counter()
         self.taken = {}  # b's ids, and when
@@ -94,16 +96,15 @@ class Books:
 
     def read_log(self):
         for time, text in lines_of(self.directory + "/log"):
-            match = re.search(r" (\S+)\[(\d+)\]: (\w{14,}): ", text)
+            match = re.search(r"\[(\d+)\]: (\w{14,}): ", text)
             if not match:
                 continue
-            program, process, identity = match.groups()
+            process, identity = match.groups()
             number = self.message_of(text)
             if number is not None:
                 self.numbers[identity] = number
             elif identity in self.numbers:
-                if program == "sendmail":
-                    self.speakers[self.numbers[identity]].add(process)
+                self.speakers[self.numbers[identity]].add(process)
                 self.read_attempt(self.numbers[identity], time, text)
 
     def read_attempt(self, number, time, text):
@@ -172,7 +173,7 @@ class Reckoning:
         self.used = set()
         ids = [identity for identity, known in books.numbers.items() if known == number]
         self.sabotage = [event for event in books.sabotage if any(identity in event.text for identity in ids) or
-                         (run := RUN_ENDED.match(event.text)) and run.group(1) in books.speakers[number]]
+                         (one := RUN_ENDED.match(event.text) or LIMITED.match(event.text)) and one.group(1) in books.speakers[number]]
 
     def faults(self):
         """Each as text."""
@@ -205,7 +206,8 @@ class Reckoning:
         times = [time for time, _ in self.books.denied[self.number]]
         return next((event for event in self.sabotage + self.books.sabotage for time in times
                      if -PATIENCE < time - event.time < 10 and
-                     (event in self.sabotage and RUN_ENDED.match(event.text) or BLIND.match(event.text) or UNWRITTEN.match(event.text))),
+                     (event in self.sabotage and (RUN_ENDED.match(event.text) or LIMITED.match(event.text)) or
+                      BLIND.match(event.text) or UNWRITTEN.match(event.text))),
                     None)
 
     def beside(self):
@@ -231,8 +233,7 @@ class Reckoning:
             time = self.acknowledged[copy.id]
             candidates = [event for event in said if event.word == "unwritten"] + [
                 event for event in self.sabotage if RUN_ENDED.match(event.text)]
-            candidates += [event._replace(time=time) for event in self.books.sabotage
-                           if (BLIND.match(event.text) or UNWRITTEN.match(event.text)) and -1 < time - event.time < 10]
+            candidates += self.beside_it(time, BLIND, UNWRITTEN)
         else:
             time = copy.time
             if copy.id not in self.books.orderly:  # else the receiver knows better
@@ -241,10 +242,15 @@ class Reckoning:
                         return event
             candidates = [event for event in said if event.word == "killed"] + [
                 event for event in self.sabotage if re.match(ENDED, event.text)]
-            candidates += [event._replace(time=time) for event in self.books.sabotage
-                           if BLIND.match(event.text) and time and -1 < time - event.time < 10]
+            candidates += self.beside_it(time, BLIND)
         return next((event for event in candidates
                      if event not in self.used and (time is None or -1 < event.time - time < PATIENCE)), None)
+
+    def beside_it(self, time, *patterns):
+        """What was wrong at that time with this message's processes, then what was with all of them."""
+        events = [event for event in self.sabotage if LIMITED.match(event.text)] + [
+            event for event in self.books.sabotage if any(pattern.match(event.text) for pattern in patterns)]
+        return [event._replace(time=time) for event in events if time and -1 < time - event.time < 10]
 
     def explain(self):
         """Pairs of a copy and its evidence."""
@@ -261,6 +267,13 @@ class Reckoning:
         others = [other for other in self.books.events[self.number] if other.word == event.word and other not in self.used and
                   is_mailer(other) != is_mailer(event) and abs(other.time - event.time) < 2]
         return min(others, key=lambda other: abs(other.time - event.time), default=None)
+
+
+def kind_of(event):
+    if event.word != "sabotage":
+        return "told by a's log"
+    return "ended or limited this very process" if re.match(ENDED, event.text) or LIMITED.match(event.text) else \
+        "beside a limit of all processes, or a full or read-only queue"
 
 
 def heard(path):
@@ -284,10 +297,13 @@ def main():
                 explained.append((number, copy, event))
             else:
                 faults.append((number, "doubled, unexplained: %s, %d copies" % (copy.id, len(reckoning.copies))))
+    kinds = collections.Counter(kind_of(event) for _, _, event in explained)
     queued = sum(number in books.ledger for number in books.queued)
     print("accepted %d, delivered %d, still queued %d, bounced %d, attempts %d, of those deferred %d, copies more that RFC 5321 allows %d, "
           "in clear %d" % (len(books.ledger), sum(bool(books.copies.get(number)) for number in books.ledger), queued, len(books.bounced),
                            sum(books.attempts.values()), books.attempts["deferred"], len(explained), sum(clear.values())))
+    if explained:
+        print("  of these copies: " + ", ".join("%s %d" % pair for pair in sorted(kinds.items())))
     for number, copy, event in explained:
         print("  double: message %d, copy %s: %s" % (number, copy.id, event.text[:300]))
     for line in beside:

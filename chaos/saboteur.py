@@ -78,6 +78,14 @@ class Saboteur:
         return subprocess.run(["nsenter", "-t", str(self.hosts[host]), "-a", "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin",
                                *command], check=False, capture_output=True, stdin=subprocess.DEVNULL).stdout
 
+    @staticmethod
+    def number(pid):
+        """As Process.number(), or "gone"."""
+        try:
+            return str(Process(pid).number())
+        except OSError:
+            return "gone"
+
     def path(self, host, path):
         return "/proc/%d/root%s" % (self.hosts[host], path)
 

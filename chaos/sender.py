@@ -4,8 +4,8 @@ What sendmail has taken is a line "number sha256-of-the-body" of LEDGER, and onl
 the command line it ends with status 0 also when it had no room. The body of a number depends on the seed alone (message()
 below). While much is queued nothing more is sent.
 """
-import concurrent.futures
 import hashlib
+import itertools
 import os
 import random
 import subprocess
@@ -78,18 +78,28 @@ def send(seed, number):
             reply(sendmail, b"QUIT\r\n")
     except BrokenPipeError:
         pass
-    return number, taken, hashlib.sha256(body).hexdigest()
+    return taken, hashlib.sha256(body).hexdigest()
 
 
 def main():
-    seed, count, lock = sys.argv[2], int(sys.argv[3]), threading.Lock()
-    with open(sys.argv[1], "w", encoding="ascii") as ledger, \
-            concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-        for number, taken, digest in pool.map(lambda n: send(seed, n), range(count)):
-            with lock:
-                if taken:
-                    ledger.write("%d %s\n" % (number, digest))
-                    ledger.flush()
+    seed, wanted, lock = sys.argv[2], int(sys.argv[3]), threading.Lock()
+    numbers, left = itertools.count(), [wanted]
+    with open(sys.argv[1], "w", encoding="ascii") as ledger:
+        def work():
+            while left[0] > 0:
+                with lock:
+                    number = next(numbers)
+                taken, digest = send(seed, number)
+                with lock:
+                    if taken:
+                        left[0] -= 1
+                        ledger.write("%d %s\n" % (number, digest))
+                        ledger.flush()
+        workers = [threading.Thread(target=work) for _ in range(PARALLEL)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
     print("done")
 
 

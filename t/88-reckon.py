@@ -188,6 +188,8 @@ def beside():
             ("the queue run was killed", 31.5, "kill@queue-run %d 0.20 s old, sendmail: MTA: idle" % process_of(3), passes),
             ("that of another message", 31.5, "kill@queue-run %d 0.20 s old, sendmail: MTA: idle" % process_of(4), fails),
             ("it had no memory", 31.5, "group-memory@runners memory.limit_in_bytes 1, used 1", passes),
+            ("this one had none", 31.5, "memory@queue-run 1 for %d" % process_of(3), passes),
+            ("another one had none", 31.5, "memory@queue-run 1 for %d" % process_of(4), fails),
             ("long before", 2.0, "group-memory@runners memory.limit_in_bytes 1, used 1", fails)):
         books.sabotage = [(time, text)]
         judge("bounced twice: " + name, books, "bounced 2 times")
@@ -279,6 +281,23 @@ def killed():
     fails("but not if it was another one", books, "message 3 doubled, unexplained")
 
 
+def limited():
+    for name, text, judge in (
+            ("this mailer had no memory", "memory@mailer 9 for %d" % process_of(3), passes),
+            ("another mailer had none", "memory@mailer 9 for %d" % process_of(4), fails),
+            ("nobody had", "group-memory@runners memory.limit_in_bytes 1, used 1", passes),
+            ("nor did any process of b", "group-memory@inetd memory.limit_in_bytes 1, used 1", fails)):
+        books = Invented()
+        books.again(3)
+        books.say(3, 30.1, "messages=0, octets=9, ms=9", "blackpony-mailer")
+        books.sabotage.append((29.8, text))
+        judge("limited: " + name, books, "double")
+    books = Invented()
+    books.again(3)
+    books.sabotage.append((29.8, "group-memory@runners memory.limit_in_bytes 1, used 1"))
+    passes("which is told as what it is", books, "of these copies: beside a limit of all processes, or a full or read-only queue 1")
+
+
 def wire():
     for name, octets in (("a line of a body", b"\0\0not for the wire\0"), ("a sender", b"MAIL FROM:<alice@a.test>"),
                          ("a recipient", b"RCPT TO:<bob@d3.test>"), ("a header", b"message-id: <3.7@CHAOS.test>")):
@@ -296,6 +315,7 @@ def main():
     beside()
     twice()
     killed()
+    limited()
     wire()
     print("1..%d" % run)
     sys.exit(1 if bad else 0)
