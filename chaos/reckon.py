@@ -22,6 +22,7 @@ FEW = 0.05  # of the messages may still be queued
 SECRETS = re.compile(b"|".join(map(re.escape, (sender.MARK.encode(), b"alice@a.test", b"bob@d", b"@chaos.test"))), re.I)
 ACCEPTED = re.compile(r"(\w{14,}) Message accepted")
 ENDED = r"(?:kill|term|hup)@"
+TAKER_ENDED = re.compile(ENDED + r"(?:receiver|receiver-engine|back-end) ")  # while b's sendmail had that message
 RUN_ENDED = re.compile(ENDED + r"queue-run (\d+)")
 PATIENCE = 30  # seconds from b's acceptance to the end of an attempt, with all that can be stopped meanwhile
 
@@ -241,7 +242,8 @@ class Reckoning:
                     if event.word in ("lost", "left") and (time is None or event.time > time - 1):
                         return event
             candidates = [event for event in said if event.word == "killed"] + [
-                event for event in self.sabotage if re.match(ENDED, event.text)]
+                event for event in self.sabotage if re.match(ENDED, event.text)] + [
+                event for event in self.books.sabotage if TAKER_ENDED.match(event.text) and copy.id in event.text]
             candidates += self.beside_it(time, BLIND)
         return next((event for event in candidates
                      if event not in self.used and (time is None or -1 < event.time - time < PATIENCE)), None)

@@ -281,6 +281,19 @@ def killed():
     fails("but not if it was another one", books, "message 3 doubled, unexplained")
 
 
+def taker_killed():
+    """b's side of it, which its sendmail's title names."""
+    for name, text, judge in (
+            ("its receiver", "kill@receiver 9 0.20 s old, sendmail: MTA: %s mail.m.test: DATA" % to_id(3, 1), passes),
+            ("its back end", "term@back-end 9 0.20 s old, sendmail: MTA: %s mail.m.test: DATA" % to_id(3, 1), passes),
+            ("its back end was only stopped", "stop@back-end 9 0.20 s old, sendmail: MTA: %s mail.m.test: DATA" % to_id(3, 1), fails),
+            ("that of the other copy", "kill@receiver 9 0.20 s old, sendmail: MTA: %s mail.m.test: DATA" % to_id(3), fails)):
+        books = Invented()
+        books.again(3)
+        books.sabotage.append((30.2, text))
+        judge("killed on b: " + name, books, "double")
+
+
 def limited():
     for name, text, judge in (
             ("this mailer had no memory", "memory@mailer 9 for %d" % process_of(3), passes),
@@ -315,6 +328,7 @@ def main():
     beside()
     twice()
     killed()
+    taker_killed()
     limited()
     wire()
     print("1..%d" % run)
