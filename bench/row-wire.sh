@@ -7,7 +7,7 @@
 
 ways=(hybrid classical plain starttls postfix-plain postfix-starttls stunnel spiped)
 rtts=(0 20 100)
-[ "$mode" = full ] || rtts=(0 100)
+[ "$mode" = full ] || rtts=(100)
 count_at=100 # packets and octets; they are hardly others at another round trip time
 
 # on_wire PCAP ADDRESS: "MILLISECONDS PACKETS OCTETS LAST" of the connection to that address, from its SYN or, if
